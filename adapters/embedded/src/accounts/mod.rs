@@ -1,0 +1,138 @@
+//! Accounts built in: the port [`Identity`] over [`Table`], so that it runs wherever a table does.
+//!
+//! | table `identity` | sample | read by |
+//! |---|---|---|
+//! | `account#<folded name>` / `credential` | see [`credential`] | sign up, confirm, log in |
+//! | `session#<user>` / `<session>` | see [`session`] | refresh, log out |
+//! | `keys` / `signing` | see [`keys`] | once in a process |
+//!
+//! Costs: sign up 1 get, 1 write; confirm 1 get, 2 writes; log in 1 get, 1 write; a wrong password 1 get,
+//! 1 or 2 writes; refresh 1 get; log out 1 write; checking a token nothing.
+
+mod credential;
+mod keys;
+mod password;
+mod session;
+mod token;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::{
+    port::{
+        clock::{Clock, Ids},
+        identity::{Claims, Identity, IdentityError, SignOut, Tokens},
+        mail::{Letter, Mail},
+        table::{Table, TableError},
+    },
+    user::name::{Password, UserName},
+};
+
+use self::{credential::Credential, keys::Keys, password::Hasher, session::Session};
+
+type Result<T> = std::result::Result<T, IdentityError>;
+
+/// The owner's decisions.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `iss` of every token.
+    pub issuer: String,
+}
+
+/// Accounts over a table.
+pub struct Accounts {
+    table: Arc<dyn Table>,
+    mail: Arc<dyn Mail>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    settings: Settings,
+    hasher: Hasher,
+    keys: Keys,
+}
+
+impl Accounts {
+    /// Accounts in this table, with letters by this mail.
+    pub fn new(table: Arc<dyn Table>, mail: Arc<dyn Mail>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, settings: Settings) -> Self {
+        token::install_crypto();
+        Self { table, mail, clock, ids, settings, hasher: Hasher::default(), keys: Keys::default() }
+    }
+
+    async fn issue(&self, user: &token::Subject<'_>) -> Result<(String, String)> {
+        let keys = self.keys.get(&*self.table, &*self.ids).await?;
+        token::issue(keys, &self.settings.issuer, user, self.clock.now(), &self.ids.id())
+    }
+}
+
+#[async_trait]
+impl Identity for Accounts {
+    async fn sign_up(&self, name: &UserName, password: &Password) -> Result<()> {
+        let known = Credential::read(&*self.table, name).await?;
+        let now = self.clock.now();
+        let sent = Credential::codes_sent(known.as_ref(), now)?;
+        let hash = self.hasher.hash(password.reveal()).await?;
+        let code = self.ids.code();
+        let fresh = Credential::unconfirmed(known.as_ref(), name, hash, &code, &self.ids.id(), sent, now);
+        fresh.put(&*self.table, known.as_ref()).await?;
+        let letter = Letter {
+            to: name.as_str().to_owned(),
+            subject: "Your confirmation code".to_owned(),
+            text: format!("Your confirmation code is {code}. It is good for {} minutes.\n\nIf you did not sign up, ignore this letter.\n", credential::CODE_SECONDS / 60),
+            code: Some(code),
+        };
+        self.mail.send(letter).await.map_err(IdentityError::engine)
+    }
+
+    async fn confirm(&self, name: &UserName, code: &str) -> Result<()> {
+        let credential = Credential::read(&*self.table, name).await?.ok_or(IdentityError::WrongCode)?;
+        credential.confirm(&*self.table, code, self.clock.now()).await
+    }
+
+    async fn sign_in(&self, name: &UserName, password: &str) -> Result<Tokens> {
+        let credential = Credential::read(&*self.table, name).await?;
+        let now = self.clock.now();
+        if credential.as_ref().is_some_and(|credential| credential.is_locked(now)) {
+            return Err(IdentityError::TooManyTries);
+        }
+        // Also without an account, so that the time does not tell.
+        let right = self.hasher.verify(password, credential.as_ref().map(Credential::hash)).await?;
+        let credential = credential.ok_or(IdentityError::WrongPassword)?;
+        if !right {
+            credential.note_failure(&*self.table, now).await?;
+            return Err(IdentityError::WrongPassword);
+        }
+        if !credential.is_confirmed() {
+            return Err(IdentityError::NotConfirmed);
+        }
+        let session = Session::new(credential.user_id().clone(), credential.user_name(), now, &*self.ids)?;
+        let (id, access) = self.issue(&session.subject()).await?;
+        let refresh = session.begin(&*self.table, credential.forgive()).await?;
+        Ok(Tokens { id, access, refresh: Some(refresh) })
+    }
+
+    async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
+        let session = Session::of_token(&*self.table, refresh_token).await?;
+        let (id, access) = self.issue(&session.subject()).await?;
+        Ok(Tokens { id, access, refresh: None })
+    }
+
+    async fn sign_out(&self, claims: &Claims, which: SignOut) -> Result<()> {
+        match which {
+            SignOut::All => session::end_all(&*self.table, &claims.user_id).await,
+            SignOut::This => session::end(&*self.table, &claims.user_id, &claims.session).await,
+            SignOut::Refresh(token) => {
+                let own = session::of_user(&token, &claims.user_id);
+                session::end(&*self.table, &claims.user_id, own.unwrap_or(&claims.session)).await
+            }
+        }
+    }
+
+    async fn verify(&self, access_token: &str) -> Result<Claims> {
+        let keys = self.keys.get(&*self.table, &*self.ids).await?;
+        token::verify(keys, &self.settings.issuer, access_token, self.clock.now())
+    }
+}
+
+/// Storage failed, other than by a condition that the caller looks for.
+fn engine(error: TableError) -> IdentityError {
+    IdentityError::engine(error)
+}

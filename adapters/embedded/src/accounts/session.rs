@@ -1,0 +1,116 @@
+//! Sessions: what a refresh token belongs to. The token is `<user>.<session>.<secret>`; it stays valid
+//! until the session ends (contract `clients.md` D5).
+//!
+//! `{user_name: "A@x.io", secret: <SHA-256 of the secret>, began: 1790000000}`, absent after
+//! [`SESSION_SECONDS`]
+
+use ring::digest::{SHA256, digest};
+use shared::{
+    id::UserId,
+    port::{
+        clock::Ids,
+        identity::IdentityError,
+        table::{Batch, Key, Query, Table, TableId, Value, When, Write},
+    },
+};
+use subtle::ConstantTimeEq as _;
+
+use super::{Result, engine, token::Subject};
+
+/// A session lives at most a year.
+const SESSION_SECONDS: i64 = 365 * 86_400;
+/// Sessions ended in one batch.
+const AT_ONCE: usize = 100;
+
+pub(super) struct Session {
+    user_id: UserId,
+    user_name: String,
+    id: String,
+    secret: String,
+    began: i64,
+}
+
+fn partition(user: &UserId) -> String {
+    format!("session#{user}")
+}
+
+fn key(user: &UserId, session: &str) -> Key {
+    Key::new(TableId::Identity, partition(user), session)
+}
+
+fn parse(token: &str) -> Option<(UserId, &str, &str)> {
+    let mut parts = token.splitn(3, '.');
+    let (user, session, secret) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?);
+    (!session.is_empty() && session.len() <= 64).then_some((user, session, secret))
+}
+
+/// The session of a refresh token, if it is one of this user's.
+pub(super) fn of_user<'a>(token: &'a str, user: &UserId) -> Option<&'a str> {
+    parse(token).filter(|(owner, _, _)| owner == user).map(|(_, session, _)| session)
+}
+
+impl Session {
+    pub(super) fn new(user_id: UserId, user_name: &str, now: i64, ids: &dyn Ids) -> Result<Self> {
+        Ok(Self { user_id, user_name: user_name.to_owned(), id: ids.id(), secret: ids.id(), began: now })
+    }
+
+    /// Stores the session, with what else belongs into the same batch, and returns the refresh token.
+    /// 1 write.
+    pub(super) async fn begin(self, table: &dyn Table, beside: Option<Write>) -> Result<String> {
+        let secret = digest(&SHA256, self.secret.as_bytes()).as_ref().to_vec();
+        let fields = [("user_name", self.user_name.as_str().into()), ("secret", Value::Bytes(secret)), ("began", self.began.into())];
+        let put = Write::Put {
+            key: key(&self.user_id, &self.id),
+            fields: fields.map(|(name, value)| (name.to_owned(), value)).into(),
+            expires: Some(self.began + SESSION_SECONDS),
+            when: When::Absent,
+        };
+        let batch = Batch::new([Some(put), beside].into_iter().flatten().collect()).map_err(IdentityError::engine)?;
+        table.write(batch).await.map_err(engine)?;
+        Ok(format!("{}.{}.{}", self.user_id, self.id, self.secret))
+    }
+
+    /// The running session of a refresh token. 1 get.
+    pub(super) async fn of_token(table: &dyn Table, token: &str) -> Result<Self> {
+        let (user_id, id, secret) = parse(token).ok_or(IdentityError::InvalidRefresh)?;
+        let record = table.get(&key(&user_id, id)).await.map_err(engine)?.ok_or(IdentityError::InvalidRefresh)?;
+        let given = digest(&SHA256, secret.as_bytes());
+        let (Some(stored), Some(name), Some(began)) = (record.bytes("secret"), record.str("user_name"), record.int("began")) else {
+            return Err(IdentityError::engine("a session is not readable"));
+        };
+        if !bool::from(stored.ct_eq(given.as_ref())) {
+            return Err(IdentityError::InvalidRefresh);
+        }
+        Ok(Self { user_id, user_name: name.to_owned(), id: id.to_owned(), secret: secret.to_owned(), began })
+    }
+
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject { user_id: &self.user_id, user_name: &self.user_name, session: &self.id, began: self.began }
+    }
+}
+
+/// Ends one session. 1 write.
+pub(super) async fn end(table: &dyn Table, user: &UserId, session: &str) -> Result<()> {
+    delete(table, vec![key(user, session)]).await
+}
+
+/// Ends every session of the user. 1 query and 1 write for each 100.
+pub(super) async fn end_all(table: &dyn Table, user: &UserId) -> Result<()> {
+    loop {
+        let page = table.query(Query::prefix(TableId::Identity, partition(user), "", AT_ONCE)).await.map_err(engine)?;
+        let more = page.next.is_some();
+        let keys: Vec<_> = page.records.into_iter().map(|record| record.key).collect();
+        if !keys.is_empty() {
+            delete(table, keys).await?;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+async fn delete(table: &dyn Table, keys: Vec<Key>) -> Result<()> {
+    let writes = keys.into_iter().map(|key| Write::Delete { key, when: When::Always }).collect();
+    table.write(Batch::new(writes).map_err(IdentityError::engine)?).await.map_err(engine)?;
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The node function: nodes and their params for users, and all that nodes send.
+
+pub mod event;
+pub mod mapping;
+pub mod node;
+pub mod params;
+
+use axum::Router;
+use web::{App, Routes};
+
+pub use event::on_event;
+
+/// Every route.
+pub fn routes() -> Routes {
+    Routes::new()
+        .get("/v1/user/nodes", node::list::get)
+        .get("/v1/user/nodes/config", node::config::get)
+        .get("/v1/user/nodes/status", node::presence::get)
+        .get("/v1/user/nodes/params", params::show::get)
+        .put("/v1/user/nodes/params", params::set::put)
+        .get("/v1/user/nodes/mapping", mapping::poll::get)
+        .put("/v1/user/nodes/mapping", mapping::change::put)
+}
+
+/// The function's router.
+pub fn router(app: App) -> Router {
+    routes().router(app)
+}

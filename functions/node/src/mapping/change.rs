@@ -1,0 +1,62 @@
+//! `PUT /v1/user/nodes/mapping` (contract `clients.md` A4): `add` notes the user's half and answers
+//! with the id to poll, `remove` takes the node from the caller. Errors: 100006, 100009, 103003 to
+//! 103006, 103013.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use shared::{
+    Error, Refusal,
+    access::{
+        grant::{self, Granted},
+        role::Secondary,
+    },
+    id::NodeId,
+    mapping::{remove, request},
+};
+use web::{App, Body, Caller, Result, reply::Success};
+
+/// `AddRemoveUserNodeMappingRequest`. The user is the caller, whatever `user_id` the CLI sends beside.
+#[derive(Deserialize)]
+pub struct Request {
+    node_id: Option<String>,
+    secret_key: Option<String>,
+    operation: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Added {
+    #[serde(flatten)]
+    success: Success,
+    request_id: String,
+}
+
+/// Adds or removes a mapping.
+pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Body<Request>) -> Result<Response> {
+    let node = body.node_id.filter(|id| !id.is_empty()).ok_or(Refusal::NodeIdMissing)?;
+    let node: NodeId = node.parse().map_err(|_| Refusal::InvalidNodeId)?;
+    match body.operation.as_deref() {
+        Some("add") => {
+            let id = request::request(&app.ports, &caller, &node, &body.secret_key.unwrap_or_default()).await?;
+            let success = Success::new("User node mapping request was added");
+            Ok(Json(Added { success, request_id: id.to_string() }).into_response())
+        }
+        Some("remove") => {
+            let granted: Granted<Secondary, ()> = grant::grant(&app.ports, &caller, node).await.map_err(no_mapping)?;
+            remove::remove(&app.ports, &caller, &granted.grant).await?;
+            Ok(Success::new("User node mapping was removed").into_response())
+        }
+        _ => Err(Refusal::InvalidOperation.into()),
+    }
+}
+
+/// Here the contract has a refusal of its own for a node that is not the caller's.
+fn no_mapping(error: Error) -> Error {
+    match error {
+        Error::Refused(Refusal::NotYourNode) => Refusal::NoMapping.into(),
+        error => error,
+    }
+}

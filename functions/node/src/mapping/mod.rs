@@ -1,0 +1,4 @@
+//! Mapping.
+
+pub mod change;
+pub mod poll;

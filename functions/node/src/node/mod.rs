@@ -1,0 +1,5 @@
+//! Nodes.
+
+pub mod config;
+pub mod list;
+pub mod presence;

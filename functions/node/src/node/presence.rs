@@ -1,0 +1,37 @@
+//! `GET /v1/user/nodes/status?node_id=` (contract `rest-1.md`, `NodeConnectivity`). Errors: 100009,
+//! 100010.
+
+use axum::Json;
+use serde::Serialize;
+use shared::{
+    access::role::Secondary,
+    node::presence::{self, Presence},
+};
+use web::Allowed;
+
+/// `{"connectivity":{"connected":<bool>,"timestamp":<ms>}}`; `{"connectivity":{}}` of a node that never
+/// connected.
+#[derive(Serialize)]
+pub struct Status {
+    connectivity: Connectivity,
+}
+
+#[derive(Serialize)]
+struct Connectivity {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connected: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<i64>,
+}
+
+impl From<Presence> for Status {
+    fn from(presence: Presence) -> Self {
+        let (connected, timestamp) = presence.known.unzip();
+        Self { connectivity: Connectivity { connected, timestamp } }
+    }
+}
+
+/// Whether the node is online.
+pub async fn get(allowed: Allowed<Secondary, Presence>) -> Json<Status> {
+    Json(presence::show(&allowed.grant, allowed.loaded).into())
+}

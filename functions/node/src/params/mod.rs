@@ -1,0 +1,4 @@
+//! Params.
+
+pub mod set;
+pub mod show;

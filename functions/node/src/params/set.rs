@@ -1,0 +1,85 @@
+//! `PUT /v1/user/nodes/params` (contract `clients.md` A3, D12): with `node_id` in the query the body is
+//! one node's params and the answer an object; without, the body is a list of 1 to 25
+//! `{node_id, payload}` and the answer a list, 207, an entry for each. Errors: 100006, 100010, 100012,
+//! 103002.
+
+use std::collections::HashSet;
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{
+    Refusal,
+    id::NodeId,
+    params::set::{self, Done, MAX_NODES},
+};
+use web::{App, Body, Caller, Failure, Query, Result, error::FailureBody, reply::Success};
+
+#[derive(Deserialize)]
+struct Entry {
+    node_id: String,
+    payload: Value,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    node_id: String,
+    #[serde(flatten)]
+    body: OutcomeBody,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OutcomeBody {
+    Success(Success),
+    Failure(FailureBody),
+}
+
+/// Sets params.
+pub async fn put(Caller(caller): Caller, State(app): State<App>, query: Query, Body(body): Body<Value>) -> Result<Response> {
+    if let Some(node) = query.node_id()? {
+        let done = set::set(&app.ports, &caller, vec![(node, set::wanted(body)?)]).await?;
+        let done = done.into_iter().next().unwrap_or(Err(Refusal::NotYourNode.into()))?;
+        return Ok(Success::new(describe(done)).into_response());
+    }
+    let wanted = entries(body)?;
+    let nodes: Vec<_> = wanted.iter().map(|(node, _)| node.to_string()).collect();
+    let done = set::set(&app.ports, &caller, wanted).await?;
+    let outcomes = nodes.into_iter().zip(done).map(|(node_id, done)| {
+        let body = match done {
+            Ok(done) => OutcomeBody::Success(Success::new(describe(done))),
+            Err(error) => OutcomeBody::Failure(Failure::from(error).into_body()),
+        };
+        Outcome { node_id, body }
+    });
+    Ok((StatusCode::MULTI_STATUS, Json(outcomes.collect::<Vec<_>>())).into_response())
+}
+
+fn entries(body: Value) -> Result<Vec<(NodeId, set::Wanted)>> {
+    let shape = |why: &str| Refusal::InvalidBody(why.to_owned());
+    let entries: Vec<Entry> = serde_json::from_value(body).map_err(|_| shape("a list of node_id and payload is needed, or node_id in the query"))?;
+    if !(1..=MAX_NODES).contains(&entries.len()) {
+        return Err(shape("1 to 25 nodes can be set at once").into());
+    }
+    let mut seen = HashSet::new();
+    let parse = |Entry { node_id, payload }: Entry| {
+        if !seen.insert(node_id.clone()) {
+            return Err(shape("a node stands in the list twice").into());
+        }
+        Ok((node_id.parse().map_err(|_| Refusal::NotYourNode)?, set::wanted(payload)?))
+    };
+    entries.into_iter().map(parse).collect()
+}
+
+fn describe(done: Done) -> String {
+    match done {
+        Done::Sent => "Params sent to the node".to_owned(),
+        Done::Kept(seconds) => format!("The node is offline; it gets the params if it comes back within {seconds} s"),
+        Done::Offline => "The node is offline; the params were not kept".to_owned(),
+    }
+}

@@ -1,0 +1,26 @@
+//! `POST /v1/logout2` and `/v1/logout` (contract `rest-1.md`, `clients.md` A2). `logout_all` stands in
+//! the query (CLI) or in the body (SDK). Error: 101036.
+
+use axum::extract::State;
+use serde::Deserialize;
+use shared::{Refusal, user::log_out};
+use web::{App, Body, Caller, Query, Result, reply::Success};
+
+/// The body, all of it optional.
+#[derive(Deserialize)]
+pub struct Request {
+    refreshtoken: Option<String>,
+    logout_all: Option<bool>,
+}
+
+/// Ends sessions.
+pub async fn post(Caller(caller): Caller, State(app): State<App>, query: Query, Body(request): Body<Request>) -> Result<Success> {
+    let all = match query.get("logout_all").map(str::to_ascii_lowercase).as_deref() {
+        None => request.logout_all.unwrap_or(false),
+        Some("true") => true,
+        Some("false") => false,
+        Some(_) => return Err(Refusal::InvalidLogoutAll.into()),
+    };
+    log_out::log_out(&app.ports, &caller, request.refreshtoken, all).await?;
+    Ok(Success::new("Logged out successfully"))
+}

@@ -1,0 +1,89 @@
+//! Which user may use which node: two records and the owner's, written together.
+//!
+//! | table `access` | sample | read by |
+//! |---|---|---|
+//! | `user#<user>` / `node#<node>` | `{role: "primary", mapped_at: 1790000000}` | every grant; the list of a user's nodes |
+//! | `node#<node>` / `user#<user>` | `{role: "primary"}` | who has the node, when it changes hands |
+//! | `node#<node>` / `owner` | `{user: "<user>"}` | the lock under which a node changes hands |
+//!
+//! A grant costs one get; a change of hands one query and one batch.
+
+use crate::{
+    Error, Result,
+    access::role::RoleName,
+    id::{NodeId, UserId},
+    port::table::{Key, Record, TableId, Value, When, Write},
+};
+
+/// Sort keys of a user's nodes begin with this.
+pub(crate) const NODE_PREFIX: &str = "node#";
+const USER_PREFIX: &str = "user#";
+/// The sort key of the owner's record.
+pub(crate) const OWNER: &str = "owner";
+
+/// A user's place at a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Association {
+    /// The node.
+    pub node: NodeId,
+    /// The user's role.
+    pub role: RoleName,
+    /// Seconds since the epoch at which it began.
+    pub mapped_at: i64,
+}
+
+impl Association {
+    /// Reads the user's record.
+    pub fn read(record: &Record) -> Result<Self> {
+        let node = record.key.sort.strip_prefix(NODE_PREFIX).and_then(|id| id.parse().ok());
+        let role = record.str("role").and_then(RoleName::of);
+        match (node, role, record.int("mapped_at")) {
+            (Some(node), Some(role), Some(mapped_at)) => Ok(Self { node, role, mapped_at }),
+            _ => Err(Error::Corrupt("association")),
+        }
+    }
+}
+
+/// The partition of a user's nodes.
+pub(crate) fn user_partition(user: &UserId) -> String {
+    format!("{USER_PREFIX}{user}")
+}
+
+/// The partition of a node's users.
+pub(crate) fn node_partition(node: &NodeId) -> String {
+    format!("{NODE_PREFIX}{node}")
+}
+
+/// The user's record.
+pub(crate) fn user_key(user: &UserId, node: &NodeId) -> Key {
+    Key::new(TableId::Access, user_partition(user), node_partition(node))
+}
+
+fn node_key(user: &UserId, node: &NodeId) -> Key {
+    Key::new(TableId::Access, node_partition(node), user_partition(user))
+}
+
+/// The owner's record.
+pub(crate) fn owner_key(node: &NodeId) -> Key {
+    Key::new(TableId::Access, node_partition(node), OWNER)
+}
+
+/// The user whose record among a node's users this is; `None` for the owner's record.
+pub(crate) fn user_of(record: &Record) -> Option<UserId> {
+    record.key.sort.strip_prefix(USER_PREFIX)?.parse().ok()
+}
+
+/// The writes that give the user the role at the node.
+pub(crate) fn put(user: &UserId, association: &Association) -> [Write; 2] {
+    let Association { node, role, mapped_at } = association;
+    let role = Value::from(role.as_str());
+    [
+        Write::put(user_key(user, node), [("role", role.clone()), ("mapped_at", (*mapped_at).into())], When::Always),
+        Write::put(node_key(user, node), [("role", role)], When::Always),
+    ]
+}
+
+/// The writes that take the node from the user.
+pub(crate) fn delete(user: &UserId, node: &NodeId) -> [Write; 2] {
+    [user_key(user, node), node_key(user, node)].map(|key| Write::Delete { key, when: When::Always })
+}

@@ -1,0 +1,153 @@
+//! The proof that somebody may act on a node in a role.
+
+use std::{collections::VecDeque, marker::PhantomData};
+
+use super::{
+    Caller,
+    association::{self, Association},
+    role::{Itself, Role},
+};
+use crate::{
+    Error, Ports, Refusal, Result,
+    id::NodeId,
+    port::table::{Key, Record},
+};
+
+/// May act on one node in the role `R`. Made in this module alone; the node's id is reachable only
+/// through it.
+#[derive(Clone, Debug)]
+pub struct Grant<R> {
+    node: NodeId,
+    role: PhantomData<R>,
+}
+
+impl<R> Grant<R> {
+    fn to(node: NodeId) -> Self {
+        Self { node, role: PhantomData }
+    }
+
+    /// The node that it is for.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// The deliberate way round the check, for acts that nobody asks for; `reason` says which, so that
+    /// a search finds each.
+    pub fn trusted_because(reason: &'static str, node: NodeId) -> Self {
+        tracing::trace!(%node, reason, "trusted");
+        Self::to(node)
+    }
+}
+
+impl Grant<Itself> {
+    /// The node that published on this topic, and what stands behind its id there. The client id is
+    /// the certificate's (embedded) or was matched with it by the policy (AWS); it must be the topic's.
+    /// Topics: contract `mqtt-and-node.md` §1.5.
+    pub fn of_topic<'a>(client_id: &str, topic: &'a str) -> Option<(Self, &'a str)> {
+        let plain = match topic.strip_prefix("$aws/rules/") {
+            Some(behind) => behind.split_once('/')?.1,
+            None => topic,
+        };
+        let (node, suffix) = plain.strip_prefix("node/")?.split_once('/')?;
+        if node != client_id || suffix.is_empty() {
+            return None;
+        }
+        Some((Self::to(node.parse().ok()?), suffix))
+    }
+
+    /// The node that this client is: its id was matched with its certificate when it connected.
+    pub fn of_client(client_id: &str) -> Option<Self> {
+        Some(Self::to(client_id.parse().ok()?))
+    }
+}
+
+/// Records of a node that are read in the same batched get as the grant.
+pub trait Load: Sized + Send {
+    /// Which.
+    fn keys(node: &NodeId) -> Vec<Key>;
+
+    /// Reads them, in the order of the keys.
+    fn read(ports: &Ports, records: &mut dyn Iterator<Item = Option<Record>>) -> Result<Self>;
+}
+
+impl Load for () {
+    fn keys(_: &NodeId) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn read(_: &Ports, _: &mut dyn Iterator<Item = Option<Record>>) -> Result<Self> {
+        Ok(())
+    }
+}
+
+impl<A: Load, B: Load> Load for (A, B) {
+    fn keys(node: &NodeId) -> Vec<Key> {
+        [A::keys(node), B::keys(node)].concat()
+    }
+
+    fn read(ports: &Ports, records: &mut dyn Iterator<Item = Option<Record>>) -> Result<Self> {
+        Ok((A::read(ports, records)?, B::read(ports, records)?))
+    }
+}
+
+/// A grant with what was read beside it.
+#[derive(Debug)]
+pub struct Granted<R, L> {
+    /// The proof.
+    pub grant: Grant<R>,
+    /// What the user is to the node.
+    pub association: Association,
+    /// The node's records.
+    pub loaded: L,
+}
+
+/// The caller's grant for the node, with records of the node. 1 batched get.
+///
+/// Refusals: [`Refusal::NotYourNode`] without any association, [`Refusal::NotPrimary`] with a weaker
+/// one.
+pub async fn grant<R: Role, L: Load>(ports: &Ports, caller: &Caller, node: NodeId) -> Result<Granted<R, L>> {
+    let mut grants = grants(ports, caller, vec![node]).await?;
+    grants.pop().unwrap_or(Err(Refusal::NotYourNode.into()))
+}
+
+/// The caller's grants for these nodes, in their order, each with records of its node. 1 batched get.
+pub async fn grants<R: Role, L: Load>(ports: &Ports, caller: &Caller, nodes: Vec<NodeId>) -> Result<Vec<Result<Granted<R, L>>>> {
+    let mut keys = Vec::new();
+    for node in &nodes {
+        keys.push(association::user_key(caller.user_id(), node));
+        keys.extend(L::keys(node));
+    }
+    let mut records = ports.table.get_many(&keys).await?.into_iter();
+    Ok(nodes.into_iter().map(|node| admit(ports, node, &mut records)).collect())
+}
+
+fn admit<R: Role, L: Load>(ports: &Ports, node: NodeId, records: &mut dyn Iterator<Item = Option<Record>>) -> Result<Granted<R, L>> {
+    // Taken first and whole, so that a refusal does not shift what the next node gets.
+    let mut own: VecDeque<_> = records.take(1 + L::keys(&node).len()).collect();
+    let association = Association::read(&own.pop_front().flatten().ok_or(Refusal::NotYourNode)?)?;
+    if !R::admits(&association) {
+        return Err(Error::Refused(Refusal::NotPrimary));
+    }
+    let loaded = L::read(ports, &mut own.into_iter())?;
+    Ok(Granted { grant: Grant::to(node), association, loaded })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_speaks_on_its_own_topics_only() {
+        for (topic, suffix) in [
+            ("node/n1/config", "config"),
+            ("$aws/rules/esp_set_params/node/n1/params/local", "params/local"),
+            ("$aws/rules/anything/node/n1/params/local/init", "params/local/init"),
+        ] {
+            let (grant, is) = Grant::of_topic("n1", topic).expect(topic);
+            assert_eq!((grant.node().as_str(), is), ("n1", suffix));
+        }
+        for topic in ["node/n2/config", "node/n1/", "node/n1", "n1/config", "$aws/rules/node/n1", "$aws/rules/x/node/n2/config", "$aws/things/n1/x", ""] {
+            assert!(Grant::of_topic("n1", topic).is_none(), "{topic}");
+        }
+    }
+}

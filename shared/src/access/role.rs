@@ -1,0 +1,68 @@
+//! The roles in which somebody acts on a node, as types, and the table of who has which.
+
+use super::association::Association;
+
+/// What a user is to a node (contract `rest-4-schemas.md`, `NodeDetailsObject`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// Mapped the node, or was made an owner.
+    Primary,
+    /// The node was shared with them.
+    Secondary,
+}
+
+impl RoleName {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        }
+    }
+
+    /// The role of this word.
+    pub fn of(word: &str) -> Option<Self> {
+        match word {
+            "primary" => Some(Self::Primary),
+            "secondary" => Some(Self::Secondary),
+            _ => None,
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A role that a user can act in.
+pub trait Role: sealed::Sealed + Send + Sync + 'static {
+    /// May a user with this association act in the role?
+    fn admits(association: &Association) -> bool;
+}
+
+/// An owner of the node.
+#[derive(Debug)]
+pub enum Primary {}
+
+/// Anybody who may use the node: an owner, or somebody it was shared with.
+#[derive(Debug)]
+pub enum Secondary {}
+
+/// The node itself, proved by its certificate. No user acts in it.
+#[derive(Debug)]
+pub enum Itself {}
+
+impl sealed::Sealed for Primary {}
+impl sealed::Sealed for Secondary {}
+
+impl Role for Primary {
+    fn admits(association: &Association) -> bool {
+        association.role == RoleName::Primary
+    }
+}
+
+impl Role for Secondary {
+    fn admits(_: &Association) -> bool {
+        true
+    }
+}

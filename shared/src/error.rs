@@ -1,0 +1,126 @@
+//! Why the domain does not do what it was asked. `web` has the one table that turns these into
+//! statuses, numbers and bodies.
+
+use crate::port::{
+    fleet::FleetError,
+    identity::IdentityError,
+    table::{BatchError, TableError},
+};
+
+/// A refusal: the request is at fault, nothing was changed. The variants are the contract's meanings
+/// (`rest-1.md`, error lists).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's message says it")]
+pub enum Refusal {
+    #[error("the request body is not valid: {0}")]
+    InvalidBody(String),
+    #[error("invalid request: {0}")]
+    InvalidRequest(String),
+    #[error("the user name is missing")]
+    UserNameMissing,
+    #[error("the user name is not an e-mail address")]
+    NotAnEmail,
+    #[error("this deployment has no SMS; sign up with an e-mail address")]
+    NoPhoneNumbers,
+    #[error("the password or the verification code is missing")]
+    PasswordOrCodeMissing,
+    #[error("a password has 8 to 256 characters without white space, among them a capital, a small letter and a digit")]
+    WeakPassword,
+    #[error("the account exists already")]
+    AccountExists,
+    #[error("incorrect user name or password")]
+    WrongPassword,
+    #[error("the user name is confirmed already")]
+    AlreadyConfirmed,
+    #[error("the verification code is incorrect or has expired")]
+    WrongCode,
+    #[error("the account is not confirmed yet")]
+    NotConfirmed,
+    #[error("the session has ended or the refresh token is not valid")]
+    InvalidRefresh,
+    #[error("attempt limit exceeded, please try after some time")]
+    TooManyTries,
+    #[error("logout_all is true or false")]
+    InvalidLogoutAll,
+    #[error("the node id is missing")]
+    NodeIdMissing,
+    #[error("the node does not belong to the user")]
+    NotYourNode,
+    #[error("only a primary user of the node may do this")]
+    NotPrimary,
+    #[error("the node has not reported its config yet")]
+    NoConfig,
+    #[error("the node has not reported its params yet")]
+    NoParams,
+    #[error("{0}")]
+    InvalidParam(String),
+    #[error("the operation is add or remove")]
+    InvalidOperation,
+    #[error("the secret key is blank")]
+    SecretKeyBlank,
+    #[error("the node id is too long or not valid")]
+    InvalidNodeId,
+    #[error("the secret key is too long")]
+    SecretKeyTooLong,
+    #[error("the mapping does not exist")]
+    NoMapping,
+    #[error("the request id is missing")]
+    RequestIdMissing,
+    #[error("the mapping request was not found")]
+    NoMappingRequest,
+    #[error("the page to start from is not valid")]
+    InvalidStart,
+}
+
+/// Why the domain did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request is at fault.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The token is at fault: the only cause of a 401.
+    #[error("the access token is missing, malformed or expired")]
+    Unauthenticated,
+    /// Storage failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A batch was made that cannot be.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// The broker failed.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    /// Identity failed.
+    #[error("identity failed: {0}")]
+    Identity(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored record is not what was written.
+    #[error("a stored record is not readable: {0}")]
+    Corrupt(&'static str),
+}
+
+impl Error {
+    /// Is this a condition that did not hold when the batch was written?
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Table(error) if error.is_conflict())
+    }
+}
+
+impl From<IdentityError> for Error {
+    fn from(error: IdentityError) -> Self {
+        let refusal = match error {
+            IdentityError::Exists => Refusal::AccountExists,
+            IdentityError::WrongPassword => Refusal::WrongPassword,
+            IdentityError::NotConfirmed => Refusal::NotConfirmed,
+            IdentityError::AlreadyConfirmed => Refusal::AlreadyConfirmed,
+            IdentityError::WrongCode => Refusal::WrongCode,
+            IdentityError::TooManyTries => Refusal::TooManyTries,
+            IdentityError::InvalidRefresh => Refusal::InvalidRefresh,
+            IdentityError::InvalidToken => return Self::Unauthenticated,
+            IdentityError::Engine(source) => return Self::Identity(source),
+        };
+        Self::Refused(refusal)
+    }
+}
+
+/// What domain functions return.
+pub type Result<T> = std::result::Result<T, Error>;

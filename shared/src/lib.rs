@@ -1,0 +1,29 @@
+//! What a device cloud *is*: the rules of nodes, users, mapping and params, the same on one machine
+//! and in an AWS account.
+//!
+//! In reading order:
+//! * [`id`]: node, user and request ids as types;
+//! * [`port`]: what the domain needs from outside, as traits;
+//! * [`access`]: who may do what; the only maker of a [`access::Grant`];
+//! * [`user`]: accounts: sign up, confirm, log in, refresh, log out;
+//! * [`node`]: a node's certificate, config, presence, and the list of a user's nodes;
+//! * [`params`]: params as nodes report them and as users set them;
+//! * [`mapping`]: how a node comes to belong to a user;
+//! * [`event`]: what nodes send and what happens to their connections, and who handles it;
+//! * [`error`]: why something is not done.
+//!
+//! Dependency rule: this crate knows nothing outside itself: no AWS crate, no storage engine, no
+//! broker, no web framework. Time, ids, settings and tasks come through ports.
+
+pub mod access;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod mapping;
+pub mod node;
+pub mod params;
+pub mod port;
+pub mod user;
+
+pub use error::{Error, Refusal, Result};
+pub use port::Ports;

@@ -1,0 +1,112 @@
+//! Both halves are there: the node changes hands.
+
+use super::{NodeHalf, UserHalf, node_half_key, request_key, user_half_key};
+use crate::{
+    Ports, Refusal, Result,
+    access::{
+        association::{self, Association, OWNER},
+        role::RoleName,
+    },
+    id::{NodeId, UserId},
+    port::table::{Batch, Key, Merge, Query, Record, TableId, When, Write},
+};
+
+/// Users that leave in one batch: two records each, beside those of the new one.
+const LEAVING: usize = 40;
+/// Tries against other changes of hands at the same moment.
+const TRIES: usize = 5;
+
+/// A node's users as they stand, and the lock under which they change.
+pub(super) struct Holders {
+    /// Everybody with any role.
+    pub(super) users: Vec<UserId>,
+    /// The primary user who mapped it.
+    pub(super) owner: Option<UserId>,
+    owner_record: Option<Record>,
+    /// More users than these are left.
+    pub(super) more: bool,
+}
+
+impl Holders {
+    /// 1 query.
+    pub(super) async fn read(ports: &Ports, node: &NodeId) -> Result<Self> {
+        let query = Query::prefix(TableId::Access, association::node_partition(node), "", LEAVING + 1);
+        let page = ports.table.query(query).await?;
+        let users = page.records.iter().filter_map(association::user_of).collect();
+        let owner_record = page.records.into_iter().find(|record| record.key.sort == OWNER);
+        let owner = owner_record.as_ref().and_then(|record| record.str("user")?.parse().ok());
+        Ok(Self { users, owner, owner_record, more: page.next.is_some() })
+    }
+
+    /// Holds as long as nobody else changed the node's owner.
+    pub(super) fn unchanged(&self) -> When {
+        self.owner_record.as_ref().map_or(When::Absent, |record| When::Version(record.version))
+    }
+}
+
+/// Gives the node to the user if the halves match. Several callers may see both halves: one batch
+/// succeeds, for the others there is nothing left to do. 1 query, 1 batch.
+pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf) -> Result<()> {
+    if !report.matches(request) {
+        return Ok(());
+    }
+    let mut tries = 0;
+    while tries < TRIES {
+        let holders = Holders::read(ports, node).await?;
+        let keeps_shares = holders.owner.as_ref() == Some(&request.user) && !report.reset;
+        let last = keeps_shares || !holders.more;
+        let batch = if last { hand_over(ports, node, request, report, &holders, keeps_shares)? } else { clear(node, request, report, &holders)? };
+        match ports.table.write(batch).await {
+            Ok(_) if last => return Ok(()),
+            Ok(_) => {}
+            // Unless someone else used up a half, only the node's users have changed.
+            Err(error) if error.is_conflict() => {
+                if !waits(ports, node, request, report).await? {
+                    return Ok(());
+                }
+                tries += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Refusal::TooManyTries.into())
+}
+
+/// Are both halves still those?
+async fn waits(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf) -> Result<bool> {
+    let halves = ports.table.get_many(&[user_half_key(&request.user, node), node_half_key(node)]).await?;
+    let [Some(user), Some(own)] = halves.as_slice() else { return Ok(false) };
+    Ok(user.str("request") == Some(request.request.as_str()) && own.version == report.version)
+}
+
+/// Both halves, as they must still be.
+fn halves(node: &NodeId, request: &UserHalf, report: &NodeHalf) -> [(Key, When); 2] {
+    [
+        (user_half_key(&request.user, node), When::FieldEq("request".to_owned(), request.request.as_str().into())),
+        (node_half_key(node), When::Version(report.version)),
+    ]
+}
+
+fn leave<'a>(node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
+    users.flat_map(|user| association::delete(user, node)).collect()
+}
+
+/// The last batch: everybody else leaves, the user comes, the halves are used up.
+fn hand_over(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf, holders: &Holders, keeps_shares: bool) -> Result<Batch> {
+    let user = &request.user;
+    let mut writes = leave(node, holders.users.iter().filter(|other| *other != user && !keeps_shares));
+    writes.push(Write::put(association::owner_key(node), [("user", user.as_str())], holders.unchanged()));
+    let association = Association { node: node.clone(), role: RoleName::Primary, mapped_at: ports.clock.now() };
+    writes.extend(association::put(user, &association));
+    writes.extend(halves(node, request, report).map(|(key, when)| Write::Delete { key, when }));
+    writes.push(Write::Merge(Merge::new(request_key(user, &request.request)).set("status", "confirmed").when(When::Present)));
+    Ok(Batch::new(writes)?)
+}
+
+/// A batch before the last: there are too many users for one, so these leave first.
+fn clear(node: &NodeId, request: &UserHalf, report: &NodeHalf, holders: &Holders) -> Result<Batch> {
+    let mut writes = leave(node, holders.users.iter());
+    writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
+    writes.extend(halves(node, request, report).map(|(key, when)| Write::Check { key, when }));
+    Ok(Batch::new(writes)?)
+}

@@ -1,0 +1,46 @@
+//! What became of a mapping request.
+
+use super::request_key;
+use crate::{
+    Error, Ports, Refusal, Result,
+    access::Caller,
+    id::RequestId,
+};
+
+/// The contract's words (`rest-4-schemas.md`, `AddUserNodeMappingRequestStatus`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Waits for the node.
+    Requested,
+    /// The node is the user's.
+    Confirmed,
+    /// The node said nothing in time.
+    TimedOut,
+    /// The user asked again for the same node.
+    Discarded,
+}
+
+impl Status {
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Confirmed => "confirmed",
+            Self::TimedOut => "timedout",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+/// The state of the caller's own request. 1 get.
+pub async fn poll(ports: &Ports, caller: &Caller, request: &RequestId) -> Result<Status> {
+    let record = ports.table.get(&request_key(caller.user_id(), request)).await?.ok_or(Refusal::NoMappingRequest)?;
+    let corrupt = Error::Corrupt("mapping request");
+    match (record.str("status"), record.int("deadline")) {
+        (Some("requested"), Some(deadline)) if deadline <= ports.clock.now() => Ok(Status::TimedOut),
+        (Some("requested"), Some(_)) => Ok(Status::Requested),
+        (Some("confirmed"), _) => Ok(Status::Confirmed),
+        (Some("discarded"), _) => Ok(Status::Discarded),
+        _ => Err(corrupt),
+    }
+}

@@ -1,0 +1,145 @@
+//! Which certificate is which node's. A certificate is known by its fingerprint, so it may come from
+//! any CA (design: the certificate rule).
+
+use super::key;
+use crate::{
+    Error, Ports, Refusal, Result,
+    access::{Grant, role::Itself},
+    id::NodeId,
+    port::table::{Batch, Cursor, Key, Merge, Page, Query, Record, TableId, Value, When, Write},
+};
+
+const SORT: &str = "node";
+const REGISTRY: &str = "registry";
+const REVOCATIONS: &str = "revocations";
+/// How long the broker's process has to notice a revocation.
+const REVOCATION_SECONDS: i64 = 86_400;
+
+/// The SHA-256 of a certificate's DER form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+/// What is known of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The node that it proves.
+    pub node: NodeId,
+    /// It proves nothing any more.
+    pub revoked: bool,
+}
+
+/// A node as its owner sees it in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The node.
+    pub node: NodeId,
+    /// Seconds since the epoch.
+    pub registered_at: i64,
+    /// Its certificate proves nothing any more.
+    pub revoked: bool,
+}
+
+/// The key of the certificate's record, for engines that must read it without waiting.
+pub fn fingerprint_key(fingerprint: &Fingerprint) -> Key {
+    Key::new(TableId::Nodes, format!("cert#{fingerprint}"), "certificate")
+}
+
+/// Reads the certificate's record.
+pub fn read(record: &Record) -> Option<Certificate> {
+    Some(Certificate { node: record.str("node")?.parse().ok()?, revoked: record.bool("revoked")? })
+}
+
+/// The certificate with this fingerprint, if it was ever registered. 1 get.
+pub async fn find(ports: &Ports, fingerprint: &Fingerprint) -> Result<Option<Certificate>> {
+    Ok(ports.table.get(&fingerprint_key(fingerprint)).await?.as_ref().and_then(read))
+}
+
+/// Makes the certificate the node's; the one that it had before is revoked. A certificate that is
+/// another node's, or was revoked, is refused. 1 batched get, 1 batch.
+pub async fn register(ports: &Ports, node: &Grant<Itself>, fingerprint: &Fingerprint) -> Result<()> {
+    let id = node.node();
+    let own = fingerprint_key(fingerprint);
+    let mut records = ports.table.get_many(&[key(id, SORT), own.clone()]).await?.into_iter();
+    let (before, known) = (records.next().flatten(), records.next().flatten());
+    if known.as_ref().and_then(read).is_some_and(|known| known.node != *id || known.revoked) {
+        return Err(Refusal::InvalidRequest("the certificate is another node's, or was revoked".to_owned()).into());
+    }
+    let unchanged = |record: &Option<Record>| record.as_ref().map_or(When::Absent, |record| When::Version(record.version));
+    let now = ports.clock.now();
+    let mut writes = vec![
+        Write::Merge(
+            Merge::new(key(id, SORT))
+                .set("fingerprint", fingerprint.to_string())
+                .set("registered_at", now)
+                .set("revoked", false)
+                .when(unchanged(&before)),
+        ),
+        Write::put(own, [("node", Value::from(id.as_str())), ("revoked", false.into())], unchanged(&known)),
+        Write::put(Key::new(TableId::Nodes, REGISTRY, id.as_str()), [("registered_at", now)], When::Always),
+    ];
+    let old = before.as_ref().and_then(|record| record.str("fingerprint"));
+    if let Some(old) = old.filter(|old| *old != fingerprint.to_string()) {
+        writes.push(mark_revoked(old));
+    }
+    ports.table.write(Batch::new(writes)?).await?;
+    Ok(())
+}
+
+fn mark_revoked(fingerprint: &str) -> Write {
+    let key = Key::new(TableId::Nodes, format!("cert#{fingerprint}"), "certificate");
+    Write::Merge(Merge::new(key).set("revoked", true).when(When::Present))
+}
+
+/// The node's certificate proves nothing any more, and its connection ends. 1 get, 1 batch.
+pub async fn revoke(ports: &Ports, node: &Grant<Itself>) -> Result<()> {
+    let id = node.node();
+    let record = ports.table.get(&key(id, SORT)).await?.ok_or(Refusal::InvalidNodeId)?;
+    let fingerprint = record.str("fingerprint").ok_or(Error::Corrupt("node"))?;
+    let now_ms = ports.clock.now_ms();
+    let revocation = Write::Put {
+        key: Key::new(TableId::Nodes, REVOCATIONS, format!("{now_ms:016}#{id}")),
+        fields: [("node".to_owned(), id.as_str().into())].into(),
+        expires: Some(ports.clock.now() + REVOCATION_SECONDS),
+        when: When::Always,
+    };
+    let writes = vec![
+        Write::Merge(Merge::new(key(id, SORT)).set("revoked", true).when(When::Version(record.version))),
+        mark_revoked(fingerprint),
+        revocation,
+    ];
+    ports.table.write(Batch::new(writes)?).await?;
+    Ok(ports.fleet.disconnect(id.as_str()).await?)
+}
+
+/// Ends the connections of nodes that were revoked since, also by another process; returns where to go
+/// on. `None` begins with all that are still noted.
+pub async fn end_revoked(ports: &Ports, after: Option<Cursor>) -> Result<Option<Cursor>> {
+    let page = ports.table.query(Query::prefix(TableId::Nodes, REVOCATIONS, "", 100).after(after.clone())).await?;
+    let mut last = after;
+    for record in &page.records {
+        if let Some(node) = record.str("node") {
+            ports.fleet.disconnect(node).await?;
+        }
+        last = Some(Cursor::at(record.key.sort.clone()));
+    }
+    Ok(last)
+}
+
+/// A page of all nodes ever registered. 1 query, 1 batched get.
+pub async fn list(ports: &Ports, limit: usize, after: Option<Cursor>) -> Result<(Vec<Registered>, Option<Cursor>)> {
+    let Page { records, next } = ports.table.query(Query::prefix(TableId::Nodes, REGISTRY, "", limit).after(after)).await?;
+    let ids: Vec<NodeId> = records.iter().filter_map(|record| record.key.sort.parse().ok()).collect();
+    let keys: Vec<Key> = ids.iter().map(|id| key(id, SORT)).collect();
+    let nodes = ports.table.get_many(&keys).await?;
+    let registered = ids.into_iter().zip(nodes).filter_map(|(node, record)| {
+        let record = record?;
+        Some(Registered { node, registered_at: record.int("registered_at")?, revoked: record.bool("revoked")? })
+    });
+    Ok((registered.collect(), next))
+}

@@ -1,0 +1,40 @@
+//! The ports: what the domain needs from outside, each as narrow as two real engines allow.
+
+pub mod clock;
+pub mod fleet;
+pub mod identity;
+pub mod mail;
+pub mod table;
+
+use std::sync::Arc;
+
+/// Every port, and the few settings that change what the domain does. Cheap to clone.
+#[derive(Clone)]
+pub struct Ports {
+    /// Records: DynamoDB or SQLite.
+    pub table: Arc<dyn table::Table>,
+    /// The way to nodes: IoT Core or the broker in this process.
+    pub fleet: Arc<dyn fleet::Fleet>,
+    /// Accounts and tokens: Cognito or built in.
+    pub identity: Arc<dyn identity::Identity>,
+    /// The time.
+    pub clock: Arc<dyn clock::Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn clock::Ids>,
+    /// What the owner decided.
+    pub rules: Rules,
+}
+
+/// The owner's decisions that the domain follows.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Seconds for which a param set while its node was offline is kept and sent when the node
+    /// comes back. 0 keeps nothing.
+    pub desired_seconds: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { desired_seconds: 600 }
+    }
+}

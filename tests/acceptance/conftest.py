@@ -1,0 +1,122 @@
+"""The fixtures: a running cloud, and makers of users, nodes and command lines."""
+
+import pytest
+from helpers.cli import Cli
+from helpers.cloud import LocalCloud
+from helpers.device import Device
+from helpers.simulated import Simulated
+from helpers.user import User
+
+_CLOUDS = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows the logs of the clouds that a failed test used."""
+    report = yield
+    if report.failed:
+        clouds = [value for value in getattr(item, "funcargs", {}).values() if isinstance(value, LocalCloud)]
+        for cloud in dict.fromkeys([*clouds, *item.stash.get(_CLOUDS, [])]):
+            report.sections.append((f"log of the cloud in {cloud.folder}", cloud.tail()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    """The cloud that most tests share. Nobody restarts it."""
+    cloud = LocalCloud(tmp_path_factory.mktemp("cloud")).start()
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def new_cloud(tmp_path, request):
+    """Makes clouds that a test has for itself, not started."""
+    clouds = request.node.stash.setdefault(_CLOUDS, [])
+
+    def make(*flags, env=None):
+        clouds.append(LocalCloud(tmp_path / f"cloud-{len(clouds)}", *flags, env=env))
+        return clouds[-1]
+
+    yield make
+    for cloud in clouds:
+        cloud.close()
+
+
+@pytest.fixture(scope="session")
+def user_of():
+    """Makes users of a given cloud."""
+    return lambda cloud: User(cloud).sign_up().log_in()
+
+
+@pytest.fixture
+def new_user(cloud):
+    """Makes users of the shared cloud, signed up and logged in."""
+    return lambda: User(cloud).sign_up().log_in()
+
+
+@pytest.fixture
+def user(new_user):
+    """A user of the shared cloud."""
+    return new_user()
+
+
+@pytest.fixture
+def credentials(cloud):
+    """The credentials of a new node of the shared cloud."""
+    return cloud.add_nodes()[0]
+
+
+@pytest.fixture
+def new_device(cloud):
+    """Makes connected devices of the shared cloud: by default each with new credentials."""
+    devices = []
+
+    def make(credentials=None, **more):
+        cloud_of = more.pop("cloud", cloud)
+        credentials = credentials or cloud_of.add_nodes()[0]
+        device = Device(cloud_of, credentials, **more).connect()
+        devices.append(device)
+        return device
+
+    yield make
+    for device in devices:
+        device.close()
+
+
+@pytest.fixture
+def device(new_device):
+    """A connected device of the shared cloud that nobody has mapped."""
+    return new_device()
+
+
+@pytest.fixture
+def simulate(cloud):
+    """Starts simulated nodes."""
+    nodes = []
+
+    def start(credentials, *flags, cloud=cloud, **more):
+        nodes.append(Simulated(cloud, credentials, *flags, **more))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.close()
+
+
+@pytest.fixture
+def new_cli(tmp_path, cloud):
+    """Makes command lines, each somebody else's."""
+    made = []
+
+    def make(base=None):
+        made.append(Cli(cloud, tmp_path / f"cli-{len(made)}"))
+        return made[-1].use(base) if base else made[-1]
+
+    return make
+
+
+@pytest.fixture
+def cli(new_cli, cloud, user):
+    """A command line on which `user` is logged in."""
+    return new_cli(cloud.base).log_in(user.name)

@@ -1,0 +1,138 @@
+"""The unmodified esp-rainmaker-cli. It always exits with 0, so tests judge by what it prints."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from .cloud import clean_environment
+from .user import PASSWORD
+from .wait import until
+
+PROGRAM = Path(sys.executable).parent / "esp-rainmaker-cli"
+# What the program consists of: enough to run it with another list of trusted CAs.
+PACKAGES = ["rainmaker", "rmaker_cmd", "rmaker_lib", "rmaker_tools", "server_cert"]
+
+
+class Cli:
+    """One person's command line, with its own folder of profiles and logs."""
+
+    def __init__(self, cloud, folder):
+        assert PROGRAM.is_file(), f"{PROGRAM} is missing: make installs it"
+        self.cloud = cloud
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.env = {
+            **clean_environment(),
+            "RM_USER_CONFIG_DIR": str(self.folder / "profiles"),
+            "RMAKER_CLI_LOG_DIR": str(self.folder / "logs"),
+            "HOME": str(self.folder),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def trust(self, ca):
+        """Makes a copy of the program's packages in which the cloud's CA is trusted, and uses that. The
+        program checks most requests against its own file, and some against REQUESTS_CA_BUNDLE."""
+        copy = self.folder / "packages"
+        installed = Path(next(path for path in sys.path if (Path(path) / "rmaker_lib").is_dir()))
+        for package in PACKAGES:
+            shutil.copytree(installed / package, copy / package)
+        with (copy / "server_cert/server_cert.pem").open("a") as trusted:
+            trusted.write("\n" + ca.read_text())
+        self.env |= {"PYTHONPATH": str(copy), "REQUESTS_CA_BUNDLE": str(ca)}
+
+    def _start(self, *command):
+        return subprocess.Popen(
+            [PROGRAM, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.env,
+            cwd=self.folder,
+            # Without a terminal it reads passwords from standard input.
+            start_new_session=True,
+        )
+
+    def run(self, *command, typed="", timeout=60):
+        """Runs a command to its end and returns all that it printed."""
+        process = self._start(*command)
+        try:
+            printed, _ = process.communicate(typed, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            printed, _ = process.communicate()
+            raise AssertionError(f"{' '.join(command)} did not end within {timeout} s:\n{printed}") from None
+        assert "Traceback" not in printed, f"{' '.join(command)} crashed:\n{printed}"
+        return printed
+
+    def good(self, *command, says=None, **more):
+        """Runs a command that must not fail, and returns what it printed."""
+        printed = self.run(*command, **more)
+        assert "[ERROR]" not in printed and "Failed" not in printed, f"{' '.join(command)}:\n{printed}"
+        assert says is None or says in printed, f"{' '.join(command)} should say {says!r}:\n{printed}"
+        return printed
+
+    def json(self, *command):
+        """Runs a command that prints JSON, and returns that."""
+        printed = self.good(*command)
+        begins = min(printed.find(bracket) % (len(printed) + 1) for bracket in "{[")
+        return json.loads(printed[begins:])
+
+    def use(self, base):
+        """Makes a profile for this base URL the current one."""
+        self.good("profile", "add", "local", "--base-url", base)
+        self.good("profile", "switch", "local")
+        return self
+
+    def sign_up(self, address, password=PASSWORD):
+        """Signs up with the code that arrives by mail."""
+        process = self._start("signup", address)
+        process.stdin.write(f"{password}\n{password}\n")
+        process.stdin.flush()
+        until(lambda: self.cloud.has_mail(address) or process.poll() is not None, f"a letter to {address}", seconds=30)
+        code = self.cloud.code(address) if process.poll() is None else ""
+        printed, _ = process.communicate(f"{code}\n", timeout=30)
+        assert "Signup Successful" in printed, printed
+
+    def log_in(self, address, password=PASSWORD):
+        """Logs in."""
+        self.good("login", "--user_name", address, "--password", password, says="Login successful!")
+        return self
+
+    def begin_mapping(self, node_id):
+        """`test --addnode`, up to where it shows what the node is to be told."""
+        return Mapping(self._start("test", "--addnode", node_id))
+
+
+class Mapping:
+    """A running `test --addnode`."""
+
+    def __init__(self, process):
+        self.process = process
+        self.lines = []
+        self._reader = threading.Thread(target=lambda: self.lines.extend(process.stdout), daemon=True)
+        self._reader.start()
+        told = until(self._told, "the CLI prints add-user", seconds=30)
+        self.user_id, self.secret = told.split()[1:]
+
+    def _told(self):
+        said = [line for line in self.lines if line.strip().startswith("add-user ")]
+        assert said or self.process.poll() is None, "".join(self.lines)
+        return said[0] if said else None
+
+    def finish(self, timeout=60):
+        """Waits for its end and returns what it printed."""
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the mapping did not end within {timeout} s:\n{''.join(self.lines)}") from None
+        finally:
+            self._reader.join(5)
+            self.process.stdin.close()
+            self.process.stdout.close()
+        return "".join(self.lines)

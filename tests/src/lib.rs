@@ -1,0 +1,210 @@
+//! The test kit: a whole cloud in memory, with the real storage engine, real accounts and real routers,
+//! and a clock, ids, mail and a fleet that a test can see and set.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test that meets an error is to fail")]
+
+pub mod call;
+pub mod ports;
+
+use std::sync::Arc;
+
+use axum::Router;
+use embedded::{accounts, accounts::Accounts, sqlite::SqliteTable};
+use serde_json::{Value, json};
+use shared::{
+    Ports,
+    event::Event,
+    node::presence::{Change, Order},
+    port::{
+        Rules,
+        clock::Clock as _,
+        table::{
+            Batch, Key, Table, TableId, When, Write,
+            metered::{Meter, Metered},
+        },
+    },
+};
+use web::{App, ClientIp, Settings};
+
+pub use call::{Answer, Call};
+use ports::{Clock, Fleet, Ids, Mail};
+
+/// A password that is good enough.
+pub const PASSWORD: &str = "Passw0rd";
+
+/// A cloud in memory.
+pub struct Cloud {
+    /// What handlers see.
+    pub app: App,
+    /// The time, which stands still unless told.
+    pub clock: Arc<Clock>,
+    /// What was published.
+    pub fleet: Arc<Fleet>,
+    /// What was sent.
+    pub mail: Arc<Mail>,
+    /// What storage was asked.
+    pub meter: Arc<Meter>,
+    router: Router,
+}
+
+/// A user who is logged in.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The id.
+    pub id: String,
+    /// The access token.
+    pub access: String,
+    /// The refresh token.
+    pub refresh: String,
+}
+
+impl Cloud {
+    /// A new one.
+    pub fn new() -> Self {
+        Self::with_rules(Rules::default())
+    }
+
+    /// A new one whose owner decided this.
+    pub fn with_rules(rules: Rules) -> Self {
+        let clock = Arc::new(Clock::default());
+        let ids = Arc::new(Ids::default());
+        let fleet = Arc::new(Fleet::default());
+        let mail = Arc::new(Mail::default());
+        let meter = Arc::new(Meter::default());
+        let sqlite = Arc::new(SqliteTable::memory(clock.clone()).expect("a database in memory"));
+        let table: Arc<dyn Table> = Arc::new(Metered { inner: sqlite, meter: meter.clone() });
+        let settings = accounts::Settings { issuer: "https://cloud.test".to_owned() };
+        let identity = Arc::new(Accounts::new(table.clone(), mail.clone(), clock.clone(), ids.clone(), settings));
+        let ports = Ports { table, fleet: fleet.clone(), identity, clock: clock.clone(), ids, rules };
+        let app = App::new(ports, Settings { mqtt_host: "mqtt.cloud.test".to_owned(), mqtt_cred_host: "cred.cloud.test".to_owned() });
+        let router = web::door::finish(router(app.clone()));
+        Self { app, clock, fleet, mail, meter, router }
+    }
+
+    /// The ports.
+    pub fn ports(&self) -> &Ports {
+        &self.app.ports
+    }
+
+    /// Answers a request as the socket door does.
+    pub async fn call(&self, call: Call) -> Answer {
+        let mut request = call.into_request();
+        request.extensions_mut().insert(ClientIp([127, 0, 0, 1].into()));
+        Answer::of(tower::ServiceExt::oneshot(self.router.clone(), request).await.unwrap()).await
+    }
+
+    /// A new user, signed up, confirmed and logged in by the routes.
+    pub async fn user(&self, name: &str) -> User {
+        let name = format!("{name}@x.io");
+        let body = json!({ "user_name": name, "password": PASSWORD });
+        self.call(Call::post("/v1/user2").json(&body)).await.expect(201);
+        let code = self.mail.code(&name);
+        self.call(Call::post("/v1/user2").json(&json!({ "user_name": name, "verification_code": code }))).await.expect(201);
+        self.log_in(&name).await
+    }
+
+    /// Logs in with the password that all have.
+    pub async fn log_in(&self, name: &str) -> User {
+        let tokens = self.call(Call::post("/v1/login2").json(&json!({ "user_name": name, "password": PASSWORD }))).await.expect(200);
+        let text = |key: &str| tokens[key].as_str().unwrap().to_owned();
+        let id = self.call(Call::get("/v1/user2").by(&text("accesstoken"))).await.expect(200)["user_id"].as_str().unwrap().to_owned();
+        User { id, access: text("accesstoken"), refresh: text("refreshtoken") }
+    }
+
+    /// A node publishes.
+    pub async fn publish(&self, node: &str, suffix: &str, payload: &str) -> shared::Result<()> {
+        self.publish_at(node, suffix, payload, self.clock.now_ms()).await
+    }
+
+    /// A node's message arrives, or arrived.
+    pub async fn publish_at(&self, node: &str, suffix: &str, payload: &str, at: i64) -> shared::Result<()> {
+        let topic = format!("$aws/rules/any/node/{node}/{suffix}");
+        let event = Event::Message { client_id: node.to_owned(), topic, payload: payload.to_owned().into(), at };
+        node::on_event(&self.app, event).await
+    }
+
+    /// A node connects (or disconnects) in the session, now.
+    pub async fn presence(&self, node: &str, connected: bool, session: u64) -> shared::Result<()> {
+        let order = Order { ms: self.clock.now_ms(), version: session };
+        let change = Change { connected, taken_over: false, session: session.to_string(), order };
+        node::on_event(&self.app, Event::Presence { client_id: node.to_owned(), change }).await
+    }
+
+    /// A node subscribes to the params that users set.
+    pub async fn subscribe(&self, node: &str) -> shared::Result<()> {
+        let filter = format!("node/{node}/params/remote");
+        node::on_event(&self.app, Event::Subscribed { client_id: node.to_owned(), filter }).await
+    }
+
+    /// Maps the node to the user, by both halves.
+    pub async fn map(&self, user: &User, node: &str) {
+        let body = json!({ "node_id": node, "secret_key": "s3cret", "operation": "add" });
+        self.call(Call::put("/v1/user/nodes/mapping").by(&user.access).json(&body)).await.expect(200);
+        let half = json!({ "node_id": node, "user_id": user.id, "secret_key": "s3cret" });
+        self.publish(node, "user/mapping", &half.to_string()).await.unwrap();
+    }
+
+    /// A light that is mapped to the user, online, and has reported all it has.
+    pub async fn light(&self, user: &User, node: &str) {
+        self.map(user, node).await;
+        self.presence(node, true, 1).await.unwrap();
+        self.publish(node, "config", &light_config(node)).await.unwrap();
+        self.publish(node, "params/local/init", LIGHT_PARAMS).await.unwrap();
+    }
+
+    /// Shares the node with the user, as a record: there is no route for it yet.
+    pub async fn share(&self, user: &User, node: &str) {
+        let key = Key::new(TableId::Access, format!("user#{}", user.id), format!("node#{node}"));
+        let role = Write::Put {
+            key,
+            fields: [("role".to_owned(), "secondary".into()), ("mapped_at".to_owned(), 1.into())].into(),
+            expires: None,
+            when: When::Always,
+        };
+        let key = Key::new(TableId::Access, format!("node#{node}"), format!("user#{}", user.id));
+        let back = Write::put(key, [("role", "secondary")], When::Always);
+        self.ports().table.write(Batch::new(vec![role, back]).unwrap()).await.unwrap();
+    }
+
+    /// The node's params as the user sees them.
+    pub async fn params(&self, user: &User, node: &str) -> Value {
+        self.call(Call::get(&format!("/v1/user/nodes/params?node_id={node}")).by(&user.access)).await.expect(200)
+    }
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Every router in one, as the server merges them.
+pub fn router(app: App) -> Router {
+    user::router(app.clone()).merge(node::router(app))
+}
+
+/// What a light reports of itself.
+pub fn light_config(node: &str) -> String {
+    json!({
+        "node_id": node,
+        "config_version": "2020-03-20",
+        "info": { "name": "Lamp", "fw_version": "1.0", "type": "Lightbulb", "model": "lamp" },
+        "devices": [{ "name": "Light", "type": "esp.device.lightbulb", "primary": "Power", "params": [
+            { "name": "Name", "type": "esp.param.name", "data_type": "string", "properties": ["read", "write"] },
+            { "name": "Power", "data_type": "bool", "properties": ["read", "write"] },
+            { "name": "Brightness", "data_type": "int", "properties": ["read", "write"], "bounds": { "min": 0, "max": 100, "step": 1 } },
+            { "name": "Lux", "data_type": "float", "properties": ["read", "time_series"] },
+        ]}],
+        "services": [
+            { "name": "RMUserAuth", "type": "esp.service.rmaker-user-auth", "params": [
+                { "name": "UserToken", "data_type": "string", "properties": ["write"] },
+                { "name": "UserTokenStatus", "data_type": "int", "properties": ["read"] },
+            ]},
+            { "name": "Time", "type": "esp.service.time", "params": [{ "name": "TZ", "data_type": "string", "properties": ["read", "write"] }]},
+        ],
+    })
+    .to_string()
+}
+
+/// What a light reports after a boot, in the dialect of nodes.
+pub const LIGHT_PARAMS: &str = r#"{"Light":{"Name":"Lamp","Power":false,"Brightness":25,"Lux":27.30000},"RMUserAuth":{"UserToken":"refresh-me","UserTokenStatus":1}}"#;

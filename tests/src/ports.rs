@@ -1,0 +1,121 @@
+//! Ports that a test can see and set.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use shared::port::{
+    clock,
+    fleet::{self, FleetError},
+    mail::{self, Letter, MailError},
+};
+
+/// A clock that stands still at 1,790,000,000 s unless told.
+#[derive(Debug)]
+pub struct Clock(AtomicI64);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(AtomicI64::new(1_790_000_000_000))
+    }
+}
+
+impl Clock {
+    /// Lets time pass; negative sets the clock back.
+    pub fn pass_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, seconds: i64) {
+        self.pass_ms(seconds * 1000);
+    }
+}
+
+impl clock::Clock for Clock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Ids that count.
+#[derive(Debug, Default)]
+pub struct Ids(AtomicU64);
+
+impl clock::Ids for Ids {
+    fn id(&self) -> String {
+        format!("id{:020}", self.0.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn code(&self) -> String {
+        format!("{:06}", 100_000 + self.0.fetch_add(1, Ordering::SeqCst) % 900_000)
+    }
+}
+
+/// Keeps letters.
+#[derive(Debug, Default)]
+pub struct Mail(Mutex<Vec<Letter>>);
+
+impl Mail {
+    /// The newest code for this address.
+    pub fn code(&self, address: &str) -> String {
+        let letters = self.0.lock();
+        letters.iter().rev().find(|letter| letter.to == address).and_then(|letter| letter.code.clone()).expect("a letter with a code")
+    }
+
+    /// Letters sent.
+    pub fn count(&self) -> usize {
+        self.0.lock().len()
+    }
+}
+
+#[async_trait]
+impl mail::Mail for Mail {
+    async fn send(&self, letter: Letter) -> Result<(), MailError> {
+        self.0.lock().push(letter);
+        Ok(())
+    }
+}
+
+/// Writes down what is published; nobody is subscribed.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    published: Mutex<Vec<(String, String)>>,
+    disconnected: Mutex<Vec<String>>,
+    since: AtomicI64,
+}
+
+impl Fleet {
+    /// Topics and payloads published since the last call.
+    pub fn take(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.published.lock())
+    }
+
+    /// Clients disconnected since the last call.
+    pub fn take_disconnected(&self) -> Vec<String> {
+        std::mem::take(&mut self.disconnected.lock())
+    }
+
+    /// The broker begins anew at this time, ms since the epoch.
+    pub fn restart_at(&self, ms: i64) {
+        self.since.store(ms, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl fleet::Fleet for Fleet {
+    async fn publish(&self, topic: String, payload: Bytes) -> Result<(), FleetError> {
+        self.published.lock().push((topic, String::from_utf8(payload.to_vec()).unwrap()));
+        Ok(())
+    }
+
+    async fn disconnect(&self, client_id: &str) -> Result<(), FleetError> {
+        self.disconnected.lock().push(client_id.to_owned());
+        Ok(())
+    }
+
+    fn since(&self) -> i64 {
+        self.since.load(Ordering::SeqCst)
+    }
+}

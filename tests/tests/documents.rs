@@ -1,0 +1,26 @@
+//! Documents that name paths rot unless somebody looks: every path in backticks exists.
+
+use std::path::Path;
+
+#[test]
+fn every_path_that_a_document_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut documents = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    documents.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut named = 0;
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for path in text.split('`').skip(1).step_by(2).filter(|code| is_path(code)) {
+            assert!(root.join(path).exists(), "{} names {path}, which is not there", document.display());
+            named += 1;
+        }
+    }
+    assert!(named > 20, "only {named} paths found: are they still in backticks?");
+}
+
+/// In backticks, with a slash, of path characters alone, and relative: addresses and topics are not.
+fn is_path(code: &str) -> bool {
+    let known = ["shared", "web", "functions", "adapters", "broker", "server", "tests", "docs", ".ci"];
+    let first = code.split('/').next().unwrap_or_default();
+    code.contains('/') && known.contains(&first) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte))
+}

@@ -1,0 +1,84 @@
+//! The gates: every handler's first argument, which says who may come in.
+
+use axum::{extract::FromRequestParts, http::{StatusCode, header::AUTHORIZATION, request::Parts}};
+use shared::{
+    Error, Refusal,
+    access::{Grant, Load, grant, role::Role},
+};
+
+use super::{ip::ClientIp, query::Query};
+use crate::{App, Failure};
+
+/// Says who may come in.
+pub trait Gate {}
+
+/// Anybody. For what is no secret and cannot be guessed at.
+#[derive(Debug)]
+pub struct Public;
+
+/// Anybody, but each address only so often: for what can be guessed at, such as logins and codes.
+#[derive(Debug)]
+pub struct Attempt;
+
+/// A user with a valid access token.
+#[derive(Debug)]
+pub struct Caller(pub shared::access::Caller);
+
+/// A user who may act in role `R` on the node that the request names, and records of that node which
+/// were read in the same batched get.
+#[derive(Debug)]
+pub struct Allowed<R, L = ()> {
+    /// The proof.
+    pub grant: Grant<R>,
+    /// Who it was given to.
+    pub caller: shared::access::Caller,
+    /// The node's records.
+    pub loaded: L,
+}
+
+impl Gate for Public {}
+impl Gate for Attempt {}
+impl Gate for Caller {}
+impl<R, L> Gate for Allowed<R, L> {}
+
+impl FromRequestParts<App> for Public {
+    type Rejection = Failure;
+
+    async fn from_request_parts(_: &mut Parts, _: &App) -> Result<Self, Failure> {
+        Ok(Self)
+    }
+}
+
+impl FromRequestParts<App> for Attempt {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Some(throttle) = &app.throttle else { return Ok(Self) };
+        // Without an address nothing could be counted, so nothing is let in.
+        let closed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, 100_001, "the client's address is unknown");
+        let ClientIp(address) = parts.extensions.get().copied().ok_or_else(closed)?;
+        if throttle.admits(address) { Ok(Self) } else { Err(Refusal::TooManyTries.into()) }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let authorization = authorization.ok_or(Error::Unauthenticated)?;
+        Ok(Self(shared::access::Caller::of(&app.ports, authorization).await?))
+    }
+}
+
+impl<R: Role, L: Load> FromRequestParts<App> for Allowed<R, L> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let node = query.node_id()?.ok_or(Refusal::NodeIdMissing)?;
+        let granted = grant::grant(&app.ports, &caller, node).await?;
+        Ok(Self { grant: granted.grant, caller, loaded: granted.loaded })
+    }
+}

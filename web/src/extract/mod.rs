@@ -1,0 +1,6 @@
+//! What handlers read from a request.
+
+pub mod body;
+pub mod gate;
+pub mod ip;
+pub mod query;

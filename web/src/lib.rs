@@ -1,0 +1,64 @@
+//! What every function needs of the web.
+//!
+//! * [`App`]: the ports and the settings that handlers see;
+//! * [`routes`]: a router that knows its routes and takes no handler without a gate;
+//! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Public`], [`Attempt`], and what else handlers read;
+//! * [`error`]: the one table that turns refusals into statuses, numbers and bodies;
+//! * [`reply`]: the success bodies of the contract;
+//! * [`door`]: the two ways in, a socket and a Lambda, and all that both do around a router;
+//! * [`throttle`]: how often an address may try what can be guessed.
+
+pub mod door;
+pub mod error;
+pub mod extract;
+pub mod reply;
+pub mod routes;
+pub mod throttle;
+
+use std::sync::Arc;
+
+use shared::Ports;
+
+pub use error::{Failure, Result};
+pub use extract::{
+    body::Body,
+    gate::{Allowed, Attempt, Caller, Gate, Public},
+    ip::ClientIp,
+    query::Query,
+};
+pub use routes::Routes;
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The ports.
+    pub ports: Ports,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// Limits by address; `None` where something before this program limits (the API's throttle on AWS).
+    pub throttle: Option<Arc<throttle::Throttle>>,
+}
+
+/// What the API says of the deployment.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The bare host name of the MQTT broker; clients add the port (contract `clients.md` D14).
+    pub mqtt_host: String,
+    /// The bare host name of the credential endpoint. Always told, because claiming by the CLI writes
+    /// an image that refers to it; nothing answers there yet.
+    pub mqtt_cred_host: String,
+}
+
+impl App {
+    /// An application without limits by address.
+    pub fn new(ports: Ports, settings: Settings) -> Self {
+        Self { ports, settings: Arc::new(settings), throttle: None }
+    }
+
+    /// The same with limits by address.
+    #[must_use]
+    pub fn throttled(mut self, throttle: throttle::Throttle) -> Self {
+        self.throttle = Some(Arc::new(throttle));
+        self
+    }
+}

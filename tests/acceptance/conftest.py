@@ -6,6 +6,7 @@ from helpers.cloud import LocalCloud
 from helpers.device import Device
 from helpers.simulated import Simulated
 from helpers.user import User
+from helpers.wire import Wire
 
 _CLOUDS = pytest.StashKey()
 
@@ -120,3 +121,18 @@ def new_cli(tmp_path, cloud):
 def cli(new_cli, cloud, user):
     """A command line on which `user` is logged in."""
     return new_cli(cloud.base).log_in(user.name)
+
+
+@pytest.fixture(scope="session")
+def map_many():
+    """Maps many new nodes to a user, each by one short connection; returns their ids."""
+
+    def map_many(cloud, user, count):
+        every, user_id = cloud.add_nodes(count), user.id
+        for credentials in every:
+            user.ask_to_map(credentials.id, "the secret")
+            with Wire(cloud, credentials) as node:
+                node.publish("user/mapping", {"node_id": node.id, "user_id": user_id, "secret_key": "the secret"})
+        return [credentials.id for credentials in every]
+
+    return map_many

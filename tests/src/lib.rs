@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod ports;
+pub mod runtime_api;
 
 use std::sync::Arc;
 

@@ -20,14 +20,12 @@ impl Clock for SystemClock {
 }
 
 /// Ids from the system's random bytes.
-#[derive(Clone, Debug, Default)]
-pub struct RandomIds(SystemRandom);
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
 
-impl RandomIds {
-    /// A panic rather than an id that can be guessed: what asked for it fails, and nothing else.
-    fn fill(&self, bytes: &mut [u8]) {
-        assert!(self.0.fill(bytes).is_ok(), "the system gave no random bytes");
-    }
+/// A panic rather than an id that can be guessed: what asked for it fails, and nothing else.
+fn fill(bytes: &mut [u8]) {
+    assert!(SystemRandom::new().fill(bytes).is_ok(), "the system gave no random bytes");
 }
 
 impl Ids for RandomIds {
@@ -37,7 +35,7 @@ impl Ids for RandomIds {
         let mut id = String::with_capacity(LENGTH);
         let mut bytes = [0; 32];
         while id.len() < LENGTH {
-            self.fill(&mut bytes);
+            fill(&mut bytes);
             // 248 is the last multiple of 62: what lies above would favour the first symbols.
             let fair = bytes.iter().filter(|byte| **byte < 248).take(LENGTH - id.len());
             id.extend(fair.map(|byte| char::from(SYMBOLS[usize::from(*byte) % SYMBOLS.len()])));
@@ -49,7 +47,7 @@ impl Ids for RandomIds {
         const CODES: u32 = 1_000_000;
         let mut bytes = [0; 4];
         loop {
-            self.fill(&mut bytes);
+            fill(&mut bytes);
             let number = u32::from_le_bytes(bytes);
             if number < u32::MAX / CODES * CODES {
                 return format!("{:06}", number % CODES);
@@ -66,7 +64,7 @@ mod tests {
 
     #[test]
     fn ids_have_22_symbols_each_equally_likely() {
-        let ids: Vec<String> = (0..2_000).map(|_| RandomIds::default().id()).collect();
+        let ids: Vec<String> = (0..2_000).map(|_| RandomIds.id()).collect();
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
         assert!(ids.iter().all(|id| id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())));
         let mut counts = BTreeMap::new();
@@ -80,7 +78,7 @@ mod tests {
 
     #[test]
     fn codes_have_six_digits() {
-        let codes: Vec<String> = (0..1_000).map(|_| RandomIds::default().code()).collect();
+        let codes: Vec<String> = (0..1_000).map(|_| RandomIds.code()).collect();
         assert!(codes.iter().all(|code| code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit())));
         let firsts: HashSet<_> = codes.iter().map(|code| code.as_bytes()[0]).collect();
         assert_eq!(firsts.len(), 10);

@@ -58,8 +58,8 @@ impl Mailbox {
 impl Mail for Mailbox {
     async fn send(&self, letter: Letter) -> Result<(), MailError> {
         let shelf = Arc::clone(&self.shelf);
-        let stored = tokio::task::spawn_blocking(move || shelf.lock().put(&letter, SystemClock.now_ms()));
-        match stored.await {
+        let put = tokio::task::spawn_blocking(move || shelf.lock().put(&letter, SystemClock.now_ms()));
+        match put.await {
             Ok(done) => done.map_err(|error| MailError(Box::new(error))),
             Err(error) => Err(MailError(Box::new(error))),
         }

@@ -4,6 +4,7 @@ pub mod event;
 pub mod mapping;
 pub mod node;
 pub mod params;
+pub mod trigger;
 
 use axum::Router;
 use web::{App, Routes};

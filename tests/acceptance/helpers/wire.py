@@ -4,6 +4,8 @@ arrive late or not at all."""
 import json
 import socket
 
+from .device import Refused
+
 
 def _text(value):
     data = value.encode() if isinstance(value, str) else value
@@ -35,16 +37,21 @@ def publish(topic, payload, packet_id, dup=False, qos=1):
 class Wire:
     """A TLS connection as a node on which packets are written by hand."""
 
-    def __init__(self, cloud, credentials, username=None, tls=None, alpn=None, port=None):
-        self.id = credentials.id
-        context = tls or cloud.tls(credentials)
+    def __init__(self, cloud, credentials, *, client_id=None, username=None, keep_alive=120, alpn=None, port=None):
+        self.id = credentials.id if client_id is None else client_id
+        context = cloud.tls(credentials)
         if alpn:
             context.set_alpn_protocols(alpn)
         raw = socket.create_connection((cloud.host, port or cloud.mqtts_port), timeout=15)
         self.socket = context.wrap_socket(raw, server_hostname=cloud.host)
-        self.send(connect(self.id, username))
-        kind, body = self.read()
-        assert kind == 0x20 and body[1] == 0, f"CONNACK expected: {kind:#x} {body.hex()}"
+        try:
+            self.send(connect(self.id, username, keep_alive))
+            kind, body = self.read()
+        except (EOFError, OSError) as error:
+            raise Refused(str(error)) from error
+        assert kind == 0x20, f"CONNACK expected: {kind:#x} {body.hex()}"
+        if body[1]:
+            raise Refused(f"return code {body[1]}")
 
     def send(self, data):
         """Writes bytes."""
@@ -82,12 +89,15 @@ class Wire:
         is_id = self.acknowledged()
         assert is_id == packet_id, f"PUBACK of {is_id} instead of {packet_id}"
 
-    def hung_up(self):
-        """Does the broker end the connection, without another packet? Waits for it."""
+    def wait_gone(self):
+        """Waits until the broker ends the connection; another packet instead is wrong."""
         try:
-            return self.read()
-        except (EOFError, ConnectionError, OSError):
-            return True
+            kind, body = self.read()
+        except TimeoutError:
+            raise AssertionError("the broker did not hang up") from None
+        except (EOFError, OSError):
+            return
+        raise AssertionError(f"the broker answered instead of hanging up: {kind:#x} {body.hex()}")
 
     def close(self):
         """Says goodbye."""

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use axum::{Router, extract::Request, middleware::map_request};
 use lambda_http::{RequestExt as _, request::RequestContext};
 
+pub use lambda_http::Error;
+
 use crate::ClientIp;
 
 /// Serves the router until Lambda ends the process.
-pub async fn run(router: Router) -> Result<(), lambda_http::Error> {
+pub async fn run(router: Router) -> Result<(), Error> {
     lambda_http::run(super::finish(router).layer(map_request(with_address))).await
 }
 

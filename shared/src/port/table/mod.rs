@@ -100,7 +100,8 @@ pub enum TableError {
     /// The write with this index in the batch found its [`When`] false; the first such one.
     #[error("the condition of write {0} does not hold")]
     Conflict(usize),
-    /// A Merge would have made this write's record larger than [`MAX_RECORD_BYTES`].
+    /// Every condition held, but a Merge would have made this write's record larger than
+    /// [`MAX_RECORD_BYTES`].
     #[error("write {0} would make a record too large")]
     TooLarge(usize),
     /// The engine failed. `retry` says whether the same call may succeed later.

@@ -1,0 +1,15 @@
+//! The ports on one machine.
+//!
+//! * [`sqlite`]: the port `Table` on one `SQLite` file;
+//! * [`accounts`]: the port `Identity` over `Table`;
+//! * [`mailbox`]: the port `Mail` as a folder of letters;
+//! * [`fleet`]: the port `Fleet` on the broker in this process;
+//! * [`clock`]: the ports `Clock` and `Ids` from the operating system;
+//! * [`local`]: all of them for a process without a listener.
+
+pub mod accounts;
+pub mod clock;
+pub mod fleet;
+pub mod local;
+pub mod mailbox;
+pub mod sqlite;

@@ -1,0 +1,10 @@
+//! The storage port on `SQLite`.
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod sqlite;
+#[cfg(test)]
+mod support;

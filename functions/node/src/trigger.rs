@@ -1,0 +1,85 @@
+//! What AWS IoT hands to the `events` function, as events of the domain. A sample of each stands in
+//! `events/` at the root of the repository.
+//!
+//! * A topic rule: `SELECT encode(*, 'base64') AS payload, topic() AS topic, clientid() AS client,
+//!   timestamp() AS ts`, so that the very bytes arrive.
+//! * Lifecycle events: `$aws/events/presence/…` and `$aws/events/subscriptions/subscribed/…`.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{
+    event::Event,
+    node::presence::{Change, Order},
+};
+
+/// The trigger is none that this function knows.
+#[derive(Debug, thiserror::Error)]
+pub enum UnknownTrigger {
+    /// It has another form.
+    #[error("unknown trigger: {0}")]
+    Form(#[from] serde_json::Error),
+    /// The payload is no base64.
+    #[error("the payload is not base64: {0}")]
+    Payload(#[from] base64::DecodeError),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Trigger {
+    Rule {
+        payload: String,
+        topic: String,
+        client: String,
+        ts: i64,
+    },
+    #[serde(rename_all = "camelCase")]
+    Subscription {
+        client_id: String,
+        topics: Vec<String>,
+        event_type: Subscribed,
+    },
+    #[serde(rename_all = "camelCase")]
+    Presence {
+        client_id: String,
+        timestamp: i64,
+        event_type: Connection,
+        session_identifier: String,
+        version_number: u64,
+        disconnect_reason: Option<String>,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Subscribed {
+    Subscribed,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Connection {
+    Connected,
+    Disconnected,
+}
+
+/// The events of a trigger: one, or one for each topic that was subscribed.
+pub fn parse(trigger: Value) -> Result<Vec<Event>, UnknownTrigger> {
+    Ok(match serde_json::from_value(trigger)? {
+        Trigger::Rule { payload, topic, client, ts } => {
+            vec![Event::Message { client_id: client, topic, payload: STANDARD.decode(payload)?.into(), at: ts }]
+        }
+        Trigger::Subscription { client_id, topics, event_type: Subscribed::Subscribed } => {
+            topics.into_iter().map(|filter| Event::Subscribed { client_id: client_id.clone(), filter }).collect()
+        }
+        Trigger::Presence { client_id, timestamp, event_type, session_identifier, version_number, disconnect_reason } => {
+            let change = Change {
+                connected: event_type == Connection::Connected,
+                taken_over: disconnect_reason.as_deref() == Some("DUPLICATE_CLIENTID"),
+                session: session_identifier,
+                order: Order { ms: timestamp, version: version_number },
+            };
+            vec![Event::Presence { client_id, change }]
+        }
+    })
+}

@@ -1,0 +1,127 @@
+//! The data folder.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `raincloud.db` (and `-wal`, `-shm`) | the database: `SQLite` |
+//! | `ca.crt`, `ca.key` | our CA; clients and nodes trust the first, the second is the owner's greatest secret |
+//! | `server.crt`, `server.key` | the server's certificate, issued anew when needed |
+//! | `mailbox/` | letters with confirmation codes |
+//! | `raincloud.toml` | settings, if the owner puts them here |
+//! | `serving` | locked while a server runs |
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+
+use crate::files;
+
+/// A data folder that exists.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    new: bool,
+}
+
+impl Folder {
+    /// The folder, made if there is none.
+    pub fn make(path: &Path) -> anyhow::Result<Self> {
+        let new = !path.exists();
+        files::make_folder(path).map_err(|error| cannot("make the data folder", path, &error))?;
+        let mut folder = Self::open(path)?;
+        folder.new = new;
+        Ok(folder)
+    }
+
+    /// The folder, if it is one and can be read.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        match fs::read_dir(path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!("there is no data folder {}; name yours with --data DIR", path.display())
+            }
+            Err(error) => return Err(cannot("read the data folder", path, &error)),
+        }
+        let path = path.canonicalize().with_context(|| format!("cannot read the data folder {}", path.display()))?;
+        Ok(Self { path, new: false })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Was it made just now?
+    pub fn is_new(&self) -> bool {
+        self.new
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.path.join("raincloud.db")
+    }
+
+    /// The mailbox.
+    pub fn mailbox(&self) -> PathBuf {
+        self.path.join("mailbox")
+    }
+
+    /// The CA's certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.path.join("ca.crt")
+    }
+
+    /// Takes the folder for one server, as long as the file that comes back is open. The system gives it
+    /// back however the process ends.
+    pub fn serve(&self) -> anyhow::Result<File> {
+        let path = self.path.join("serving");
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(|error| cannot("write into the data folder", &self.path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => bail!("another raincloud serves the data folder {} already", self.path.display()),
+            Err(TryLockError::Error(error)) => Err(cannot("lock", &path, &error)),
+        }
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> anyhow::Error {
+    let why = match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "it is no folder".to_owned(),
+        _ => error.to_string(),
+    };
+    anyhow::anyhow!("cannot {what} {}: {why}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_has_a_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("data");
+        let folder = Folder::make(&path).unwrap();
+        assert!(folder.is_new() && !Folder::make(&path).unwrap().is_new());
+        let serving = folder.serve().unwrap();
+        assert!(folder.serve().unwrap_err().to_string().contains("another raincloud serves"));
+        drop(serving);
+        folder.serve().unwrap();
+    }
+
+    #[test]
+    fn what_is_no_folder_is_one_clear_line() {
+        let outer = tempfile::tempdir().unwrap();
+        let error = Folder::open(&outer.path().join("none")).unwrap_err().to_string();
+        assert!(error.starts_with("there is no data folder"), "{error}");
+        let file = outer.path().join("file");
+        fs::write(&file, "").unwrap();
+        for error in [Folder::make(&file), Folder::open(&file), Folder::make(&file.join("x"))].map(Result::unwrap_err) {
+            assert!(error.to_string().ends_with("it is no folder"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! One HTTP/1.1 connection.
+
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use web::{ClientIp, Failure};
+
+use super::patient::Patient;
+
+/// For the head of a request, and between two requests.
+const HEAD: Duration = Duration::from_secs(20);
+/// For a whole request, from its head to the head of its answer; so also for its body.
+const REQUEST: Duration = Duration::from_secs(30);
+/// Bytes of a head, and of what is read ahead.
+const BUFFER: usize = 64 * 1024;
+
+/// Serves requests until one side ends the connection, or until `stop`, when those that have begun are
+/// still answered.
+pub(super) async fn serve<S>(stream: S, remote: SocketAddr, router: Router, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| answer(router.clone(), remote, request));
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(BUFFER)
+            .serve_connection(TokioIo::new(Patient::new(stream)), service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%remote, %error, "an HTTP connection failed");
+    }
+}
+
+async fn answer(router: Router, remote: SocketAddr, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ClientIp(remote.ip().to_canonical()));
+    let Ok(answered) = tokio::time::timeout(REQUEST, router.oneshot(request)).await else {
+        tracing::info!(%remote, "a request took too long");
+        let mut response = Failure::new(StatusCode::REQUEST_TIMEOUT, 100_001, "the request took too long").into_response();
+        // What is left of the body can't be told from the next request.
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        return Ok(response);
+    };
+    answered
+}

@@ -1,0 +1,170 @@
+//! The front door: HTTP, HTTPS and MQTT come in here, each connection in a task of its own and within its
+//! limits, until [`Front::close`].
+
+mod http;
+mod listen;
+mod patient;
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use broker::Broker;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use listen::{ListenError, listen};
+
+use crate::{
+    seldom::Seldom,
+    tls::{Secured, Serves, Tls},
+};
+
+/// Connections beyond those that are served, for handshakes.
+const HANDSHAKES: usize = 512;
+
+/// What a port speaks.
+#[derive(Clone)]
+pub enum Speaks {
+    /// HTTP without TLS.
+    Plain,
+    /// TLS, and in it what is said here.
+    Tls(Tls, Serves),
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Front(Arc<Inner>);
+
+struct Inner {
+    router: Router,
+    broker: Broker,
+    open: Arc<Semaphore>,
+    http: Arc<Semaphore>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    full: Seldom,
+    refused: Seldom,
+    failed: Seldom,
+}
+
+impl Front {
+    /// A door to these two, for at most so many connections of each kind.
+    pub fn new(router: Router, broker: Broker, max_nodes: usize, max_http: usize) -> Self {
+        Self(Arc::new(Inner {
+            router,
+            broker,
+            open: Arc::new(Semaphore::new(max_nodes + max_http + HANDSHAKES)),
+            http: Arc::new(Semaphore::new(max_http)),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            full: Seldom::new(),
+            refused: Seldom::new(),
+            failed: Seldom::new(),
+        }))
+    }
+
+    /// Accepts connections from now on, in a task.
+    pub fn open(&self, listener: TcpListener, speaks: Speaks) {
+        let inner = Arc::clone(&self.0);
+        self.0.tasks.spawn(async move { inner.accept(listener, speaks).await });
+    }
+
+    /// Accepts nothing more, lets requests that have begun be answered and ends the nodes' connections,
+    /// with all that is under way for them; but goes on without them after `within`.
+    pub async fn close(&self, within: Duration) {
+        let inner = &self.0;
+        inner.stop.cancel();
+        inner.tasks.close();
+        inner.broker.shutdown(within).await;
+        if timeout(within, inner.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = inner.tasks.len(), "not all connections have ended in time");
+        }
+    }
+}
+
+impl Inner {
+    async fn accept(self: Arc<Self>, listener: TcpListener, speaks: Speaks) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, remote)) => self.begin(stream, remote, speaks.clone()),
+                Err(error) => {
+                    if let Some(pause) = listen::pause_after(&error) {
+                        if let Some(silent) = self.failed.happened() {
+                            tracing::error!(%error, silent, "connections can't be accepted");
+                        }
+                        tokio::select! {
+                            () = self.stop.cancelled() => return,
+                            () = sleep(pause) => {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr, speaks: Speaks) {
+        let Some(place) = self.place(&self.open, remote) else { return };
+        if let Err(error) = stream.set_nodelay(true) {
+            // It has gone already.
+            tracing::debug!(%remote, %error, "TCP_NODELAY can't be set");
+        }
+        let inner = Arc::clone(self);
+        self.tasks.spawn(async move {
+            inner.connection(stream, remote, speaks).await;
+            drop(place);
+        });
+    }
+
+    fn place(&self, places: &Arc<Semaphore>, remote: SocketAddr) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(places).try_acquire_owned().ok();
+        if place.is_none()
+            && let Some(silent) = self.full.happened()
+        {
+            tracing::warn!(%remote, silent, "too many connections: one was closed at once");
+        }
+        place
+    }
+
+    /// The parts are boxed, so that a node's task, of which there are many, holds only its own.
+    async fn connection(&self, stream: TcpStream, remote: SocketAddr, speaks: Speaks) {
+        let (tls, serves) = match speaks {
+            Speaks::Plain => return Box::pin(self.http(stream, remote)).await,
+            Speaks::Tls(tls, serves) => (tls, serves),
+        };
+        let secured = tokio::select! {
+            // A handshake has nothing to lose.
+            () = self.stop.cancelled() => return,
+            secured = Box::pin(tls.accept(stream, serves)) => secured,
+        };
+        match secured {
+            Ok(Secured::Mqtt(stream, peer)) => Box::pin(self.broker.serve(stream, remote, Some(peer))).await,
+            Ok(Secured::Http(stream)) => Box::pin(self.http(stream, remote)).await,
+            Err(error) => {
+                if let Some(silent) = self.refused.happened() {
+                    tracing::info!(%remote, %error, silent, "a TLS handshake failed");
+                }
+            }
+        }
+    }
+
+    async fn http<S>(&self, stream: S, remote: SocketAddr)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(_place) = self.place(&self.http, remote) else { return };
+        http::serve(stream, remote, self.router.clone(), self.stop.clone()).await;
+    }
+}

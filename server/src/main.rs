@@ -1,0 +1,7 @@
+//! The binary `raincloud`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    raincloud::run()
+}

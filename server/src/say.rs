@@ -1,0 +1,83 @@
+//! Printing. What a command is for goes to standard output, as text or with `--json` as one JSON object a
+//! line; what goes wrong goes to standard error in one line. A reader who has gone, as `head` does, ends a
+//! command quietly.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+/// Prints a line.
+pub fn line(text: impl fmt::Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Prints a JSON object on a line.
+pub fn json(value: &serde_json::Value) -> io::Result<()> {
+    line(value)
+}
+
+/// Prints a note for whoever sits in front of it, beside the log.
+pub fn note(text: impl fmt::Display) {
+    // Nobody is left to be told if this fails.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Says in one line why it ended, and what the process ends with.
+pub fn ended(outcome: &anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(error) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(format_args!("raincloud: {}", one_line(error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn one_line(error: &anyhow::Error) -> String {
+    // Many errors print their source themselves, so it is added only where it says something new.
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// A moment as people read it: `2026-11-21 12:00:00 UTC`, from seconds.
+pub fn moment(seconds: i64) -> String {
+    let Ok(at) = time::OffsetDateTime::from_unix_timestamp(seconds) else { return seconds.to_string() };
+    let (date, time) = (at.date(), at.time());
+    let date = format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day());
+    format!("{date} {:02}:{:02}:{:02} UTC", time.hour(), time.minute(), time.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_and_says_nothing_twice() {
+        let inner = io::Error::other("disk\nfull");
+        let error = Err::<(), _>(inner).context("cannot write x").unwrap_err();
+        assert_eq!(one_line(&error), "cannot write x: disk full");
+        let error = anyhow::anyhow!("inner").context("outer: inner");
+        assert_eq!(one_line(&error), "outer: inner");
+        assert!(is_closed_pipe(&anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("x")));
+    }
+
+    #[test]
+    fn moments_are_utc() {
+        assert_eq!(moment(1_795_262_400), "2026-11-21 12:00:00 UTC");
+    }
+}

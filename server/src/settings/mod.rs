@@ -1,0 +1,116 @@
+//! Settings: the same ones as flags, as `RAINCLOUD_*` variables and in a file; a flag wins over a
+//! variable, a variable over the file, the file over the default.
+//!
+//! The doc comments below are the help text and the text of `raincloud.example.toml`.
+
+mod example;
+mod file;
+mod value;
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::Args;
+
+pub use example::example;
+pub use file::{FileError, ParseError, layered};
+pub use value::{Host, LogFilter, Port};
+
+/// Where the data is. Taken by every command that touches it.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Read settings from this file
+    ///
+    /// Without it `raincloud.toml` is read from the data folder, or else from the working directory, if
+    /// there is one.
+    #[arg(long, value_name = "FILE", env = "RAINCLOUD_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+
+    /// The folder in which everything is kept: database, certificates, mailbox
+    #[arg(long, value_name = "DIR", env = "RAINCLOUD_DATA", hide_env = true, default_value = "./raincloud-data")]
+    pub data: PathBuf,
+}
+
+/// What this machine is called.
+#[derive(Args, Clone, Debug)]
+pub struct Names {
+    /// A name or address by which nodes and clients reach this machine
+    ///
+    /// May be given several times. All of them stand in the server's certificate, together with
+    /// `localhost`. The first is what `/mqtt_host` answers and what nodes' credentials name; without any
+    /// that is `localhost`.
+    #[arg(long = "host", value_name = "NAME", env = "RAINCLOUD_HOST", hide_env = true, value_delimiter = ',')]
+    pub hosts: Vec<Host>,
+}
+
+/// Everything that can be set.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Where the data is.
+    #[command(flatten)]
+    pub place: Place,
+
+    /// What this machine is called.
+    #[command(flatten)]
+    pub names: Names,
+
+    /// The address to listen on: `0.0.0.0` or `::` for every address of this machine
+    #[arg(long, value_name = "IP", env = "RAINCLOUD_BIND", hide_env = true, default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+
+    /// The port of the REST API without TLS, for this machine itself or behind a proxy; 0 takes a free one
+    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTP", hide_env = true, default_value = "8080")]
+    pub http: Port,
+
+    /// The port of the REST API with TLS, and of nodes that ask for MQTT by ALPN; 0 takes a free one
+    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTPS", hide_env = true, default_value = "8443")]
+    pub https: Port,
+
+    /// The port of MQTT over TLS; 0 takes a free one
+    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_MQTTS", hide_env = true, default_value = "8883")]
+    pub mqtts: Port,
+
+    /// How many seconds a param that was set while its node was offline is kept for it; 0 keeps none
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "RAINCLOUD_DESIRED_SECONDS",
+        hide_env = true,
+        default_value = "600",
+        value_parser = clap::value_parser!(i64).range(0..=31_536_000)
+    )]
+    pub desired_seconds: i64,
+
+    /// How many nodes may be connected at one time
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RAINCLOUD_MAX_NODES",
+        hide_env = true,
+        default_value = "20000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub max_nodes: u32,
+
+    /// How many HTTP connections may be open at one time
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RAINCLOUD_MAX_HTTP",
+        hide_env = true,
+        default_value = "1000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub max_http: u32,
+
+    /// What to log on standard error: `error`, `warn`, `info`, `debug`, `trace`, also by module as in
+    /// `info,broker=debug`
+    #[arg(long, value_name = "LEVEL", env = "RAINCLOUD_LOG", hide_env = true, default_value = "info")]
+    pub log: LogFilter,
+}
+
+impl Names {
+    /// What `/mqtt_host` answers.
+    pub fn mqtt_host(&self) -> &str {
+        self.hosts.first().map_or("localhost", Host::as_str)
+    }
+}

@@ -1,0 +1,189 @@
+//! What `serve` says to people and programs once it serves.
+
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use serde_json::{Value, json};
+
+use crate::settings::{Host, Names};
+
+/// What there is to say.
+pub struct Welcome {
+    /// How this program was called.
+    pub program: String,
+    /// The names given.
+    pub names: Names,
+    /// The address to listen on.
+    pub bind: IpAddr,
+    /// Where HTTP is served.
+    pub http: Option<SocketAddr>,
+    /// Where HTTPS is served.
+    pub https: Option<SocketAddr>,
+    /// Where MQTT is served.
+    pub mqtts: Option<SocketAddr>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The CA's certificate.
+    pub ca: PathBuf,
+    /// ` --data DIR` for commands, if it is not the default.
+    pub data_flag: String,
+    /// This data folder has been served before.
+    pub again: bool,
+}
+
+impl Welcome {
+    /// The text for people: short if they have seen it before.
+    pub fn text(&self) -> String {
+        let mut text = format!("Raincloud {} is running.\n\n", env!("CARGO_PKG_VERSION"));
+        let mut row = |name: &str, value: &str| {
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "  {name:<10} {value}");
+        };
+        let api: Vec<String> = self.api().map(|(url, _)| url).collect();
+        if !api.is_empty() {
+            row("REST API", &api.join("   "));
+        }
+        if let Some(mqtts) = self.mqtts {
+            row("MQTT", &format!("mqtts://{}:{}", self.host().in_url(), mqtts.port()));
+        }
+        if let (Some(https), false) = (self.https, self.again) {
+            row("", &format!("also on port {}, for nodes that ask for it by ALPN", https.port()));
+        }
+        row("CA", &format!("{}{}", self.ca.display(), if self.again { "" } else { "   (nodes and HTTPS clients must trust it)" }));
+        row("Data", &self.data.display().to_string());
+        if !self.again {
+            text.push_str(&self.next());
+        }
+        text.push_str(&self.reach());
+        text.push_str(if self.again { "" } else { "\nStop with Ctrl-C. Nothing is lost.\n" });
+        text
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        let port = |address: Option<SocketAddr>| address.map(|address| address.port());
+        json!({
+            "event": "serving",
+            "version": env!("CARGO_PKG_VERSION"),
+            "urls": self.api().map(|(url, _)| url).collect::<Vec<_>>(),
+            "bind": self.bind,
+            "http": port(self.http),
+            "https": port(self.https),
+            "mqtts": port(self.mqtts),
+            "mqtt_host": self.names.mqtt_host(),
+            "ca": self.ca,
+            "data": self.data,
+        })
+    }
+
+    /// By which name people reach this machine.
+    fn host(&self) -> Host {
+        let named = self.names.hosts.first().cloned();
+        named.unwrap_or_else(|| {
+            let everywhere = self.bind.is_unspecified() || self.bind.is_loopback();
+            let localhost = "localhost".parse().ok().filter(|_| everywhere);
+            localhost.unwrap_or_else(|| self.bind.into())
+        })
+    }
+
+    fn api(&self) -> impl Iterator<Item = (String, u16)> {
+        let host = self.host().in_url();
+        let url = move |scheme: &str, address: SocketAddr| (format!("{scheme}://{host}:{}", address.port()), address.port());
+        let http = self.http.map(|address| url("http", address));
+        http.into_iter().chain(self.https.map(|address| url("https", address)))
+    }
+
+    fn next(&self) -> String {
+        let (program, data) = (&self.program, &self.data_flag);
+        let api = self.api().next().map_or_else(String::new, |(url, _)| url);
+        let mut text = "\nTry next, in another terminal:\n\n".to_owned();
+        let commands = [
+            (format!("esp-rainmaker-cli profile add mine --base-url {api}"), "point the command line of ESP RainMaker here"),
+            (format!("{program} mailbox{data} --follow"), "read the codes that signing up sends"),
+            (format!("{program} admin node add{data} --out nodes"), "make credentials for a node"),
+        ];
+        for (command, what) in commands {
+            let _ = writeln!(text, "  {command}\n      {what}");
+        }
+        text
+    }
+
+    /// Whom the address keeps out, and how to let them in.
+    fn reach(&self) -> String {
+        let named = !self.names.hosts.is_empty();
+        if self.bind.is_loopback() && !self.again {
+            "\nOnly this machine can connect. For others: --bind 0.0.0.0 --host NAME, where NAME is how they reach it.\n".to_owned()
+        } else if self.bind.is_unspecified() && !named {
+            "\nIt listens on every address of this machine, but its certificate names only localhost. Start it with\n\
+             --host NAME, where NAME is the name or address by which nodes and clients reach this machine.\n"
+                .to_owned()
+        } else {
+            String::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn welcome(bind: &str, hosts: &[&str], again: bool) -> Welcome {
+        let at = |port| Some(SocketAddr::new(bind.parse().unwrap(), port));
+        Welcome {
+            program: "raincloud".to_owned(),
+            names: Names { hosts: hosts.iter().map(|host| host.parse().unwrap()).collect() },
+            bind: bind.parse().unwrap(),
+            http: at(8080),
+            https: at(8443),
+            mqtts: at(8883),
+            data: "/home/me/raincloud-data".into(),
+            ca: "/home/me/raincloud-data/ca.crt".into(),
+            data_flag: String::new(),
+            again,
+        }
+    }
+
+    #[test]
+    fn the_first_start_says_where_everything_is_and_what_to_try() {
+        let text = welcome("127.0.0.1", &[], false).text();
+        for part in [
+            "http://localhost:8080   https://localhost:8443",
+            "mqtts://localhost:8883",
+            "/home/me/raincloud-data/ca.crt",
+            "esp-rainmaker-cli profile add mine --base-url http://localhost:8080\n",
+            "raincloud mailbox --follow\n",
+            "raincloud admin node add --out nodes\n",
+            "Only this machine can connect.",
+        ] {
+            assert!(text.contains(part), "{part} is missing in:\n{text}");
+        }
+        assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    }
+
+    #[test]
+    fn later_starts_are_short() {
+        let text = welcome("127.0.0.1", &[], true).text();
+        assert!(text.contains("http://localhost:8080") && !text.contains("Try next") && text.lines().count() <= 7, "{text}");
+    }
+
+    #[test]
+    fn the_addresses_are_those_that_others_can_use() {
+        assert!(welcome("0.0.0.0", &[], true).text().contains("--host NAME"));
+        let named = welcome("0.0.0.0", &["cloud.example.com"], true).text();
+        assert!(named.contains("https://cloud.example.com:8443") && !named.contains("--host NAME"), "{named}");
+        assert!(welcome("192.168.1.5", &[], true).text().contains("http://192.168.1.5:8080"));
+        assert!(welcome("::", &["fd00::5"], true).text().contains("http://[fd00::5]:8080"));
+    }
+
+    #[test]
+    fn programs_get_the_same() {
+        let mut welcome = welcome("127.0.0.1", &[], false);
+        welcome.https = None;
+        let json = welcome.json();
+        assert_eq!((&json["http"], &json["https"]), (&json!(8080), &Value::Null));
+        assert_eq!(json["urls"], json!(["http://localhost:8080"]));
+    }
+}

@@ -48,6 +48,7 @@ pub(crate) struct Inner {
     /// Every connection being served, by its number.
     links: Mutex<HashMap<u64, Arc<Link>>>,
     last_link: AtomicU64,
+    last_claim: AtomicU64,
     closing: AtomicBool,
     /// The last connection has ended.
     idle: Notify,
@@ -65,6 +66,7 @@ impl Broker {
             sessions: Mutex::default(),
             links: Mutex::default(),
             last_link: AtomicU64::new(0),
+            last_claim: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             idle: Notify::new(),
         };
@@ -205,6 +207,11 @@ impl Inner {
         let session = Arc::new(Session::new(Arc::clone(&client_id), &self.shared));
         sessions.insert(client_id, Arc::clone(&session));
         session
+    }
+
+    /// Orders connections by when they ask for their session.
+    pub(crate) fn next_claim(&self) -> u64 {
+        self.last_claim.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Removes a session that is gone.

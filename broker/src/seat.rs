@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::OwnedMutexGuard,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{Connection, Event, Reason, Refusal, broker::Inner, guard::caught, link::Link, session::Session, timers::Due, will::Will};
@@ -35,17 +35,22 @@ pub(crate) enum NoSeat {
 impl Seat {
     pub(crate) async fn take(broker: &Arc<Inner>, connection: &Arc<Connection>, link: &Arc<Link>) -> Result<Self, NoSeat> {
         let deadline = Instant::now() + broker.shared.limits.takeover_timeout;
+        let number = broker.next_claim();
         loop {
             let session = broker.session(&connection.client_id);
-            let claim = session.claim();
-            let turn = tokio::select! {
-                biased;
-                reason = link.until_ended() => return Err(NoSeat::Ended(reason)),
-                turn = tokio::time::timeout_at(deadline, Arc::clone(&session.turn).lock_owned()) => turn,
-            };
-            let Ok(turn) = turn else {
-                tracing::warn!(client_id = connection.client_id, "the connection before does not end");
-                return Err(NoSeat::Refused(Refusal::ServerUnavailable));
+            session.claim(number);
+            // A session nobody else has is taken without waiting, so that it always has a seat to clean up after it.
+            let turn = if let Ok(turn) = Arc::clone(&session.turn).try_lock_owned() {
+                turn
+            } else {
+                tokio::select! {
+                    biased;
+                    reason = link.until_ended() => return Err(NoSeat::Ended(reason)),
+                    turn = timeout_at(deadline, Arc::clone(&session.turn).lock_owned()) => turn.map_err(|_| {
+                        tracing::warn!(client_id = connection.client_id, "the connection before does not end");
+                        NoSeat::Refused(Refusal::ServerUnavailable)
+                    })?,
+                }
             };
             let seat = Self {
                 broker: Arc::clone(broker),
@@ -59,7 +64,7 @@ impl Seat {
                 turn: Some(turn),
             };
             let (gone, newest) = seat.session.with(|state| {
-                let newest = state.claims == claim;
+                let newest = state.newest == number;
                 if !state.gone && newest {
                     state.owner = Some(Arc::clone(link));
                 }
@@ -123,7 +128,7 @@ impl Seat {
         self.attached = false;
         let (keep, will) = (self.keep, self.will.take());
         self.session.set_online(false);
-        if keep.is_zero() {
+        if keep.is_zero() || self.broker.shared.limits.offline_sessions == 0 {
             self.broker.discard(&self.session);
             return will;
         }

@@ -33,8 +33,8 @@ pub(crate) struct Session {
 pub(crate) struct State {
     /// The connection that holds the turn.
     pub(crate) owner: Option<Arc<Link>>,
-    /// How many connections have asked for the turn; the last one gets it.
-    pub(crate) claims: u64,
+    /// The latest connection that has asked for the turn; it gets it.
+    pub(crate) newest: u64,
     /// The session has been given up, and a connection that waited for it has to look for another one.
     pub(crate) gone: bool,
     /// A connection has been made with it and it is to be continued.
@@ -74,7 +74,7 @@ impl Session {
     pub(crate) fn new(client_id: Arc<str>, shared: &Arc<Shared>) -> Self {
         let state = State {
             owner: None,
-            claims: 0,
+            newest: 0,
             gone: false,
             established: false,
             offline: false,
@@ -105,15 +105,17 @@ impl Session {
         self.online.store(online, Ordering::Relaxed);
     }
 
-    /// Asks for the turn: ends the connection that has it. The number tells later whether somebody asked after us.
-    pub(crate) fn claim(&self) -> u64 {
+    /// Asks for the turn with a number that is higher for later connections: ends the connection that has it, unless a
+    /// later one has asked already.
+    pub(crate) fn claim(&self, number: u64) {
         self.with(|state| {
-            if let Some(owner) = &state.owner {
-                owner.end(Reason::TakenOver);
+            if number > state.newest {
+                state.newest = number;
+                if let Some(owner) = &state.owner {
+                    owner.end(Reason::TakenOver);
+                }
             }
-            state.claims += 1;
-            state.claims
-        })
+        });
     }
 
     /// Takes a message for the client, now or later. Says whether it did.
@@ -247,8 +249,9 @@ impl Session {
 }
 
 impl State {
-    /// Everything under way has to be sent again on the next connection.
+    /// Everything under way has to be sent again on the next connection. What need not arrive at all does not wait for it.
     pub(crate) fn rewind(&mut self) {
+        self.queue.drop_qos0();
         let mut again = std::mem::take(&mut self.flight);
         again.append(&mut self.again);
         self.again = again;

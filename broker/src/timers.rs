@@ -90,7 +90,7 @@ impl Timers {
                     let (Some((key, (due, session))), Some(broker)) = (entry, broker.upgrade()) else {
                         continue;
                     };
-                    // It may have been replaced by an earlier one just now; then it goes back.
+                    // The one that was due may have been cancelled just now; then this is the one after it.
                     if key.0 > Instant::now() {
                         self.entries.lock().by_time.insert(key, (due, session));
                         continue;

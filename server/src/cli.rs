@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::{
-    CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
-    error::ErrorKind,
-};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     admin::AdminCommand,
@@ -106,7 +103,8 @@ impl Cli {
 }
 
 fn log(filter: &LogFilter) {
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter.filter()).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter.filter()).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     // Fails only where a test has one already.
     let _ = subscriber.try_init();
 }

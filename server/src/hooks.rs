@@ -43,7 +43,12 @@ impl NodeHooks {
         let now = app.ports.clock.now_ms();
         let ms = match ended {
             Some(_) => now,
-            None => connection.connected_at.duration_since(std::time::UNIX_EPOCH).ok().and_then(|since| since.as_millis().try_into().ok()).unwrap_or(now),
+            None => connection
+                .connected_at
+                .duration_since(std::time::UNIX_EPOCH)
+                .ok()
+                .and_then(|since| since.as_millis().try_into().ok())
+                .unwrap_or(now),
         };
         Change {
             connected: ended.is_none(),

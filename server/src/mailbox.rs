@@ -65,7 +65,11 @@ fn newest_code(folder: &Path, address: &str, json: bool) -> anyhow::Result<()> {
     for name in names(folder)?.iter().rev() {
         let stored = read(folder, name)?.filter(|stored| is_to(stored, Some(address)));
         if let Some(code) = stored.and_then(|stored| stored.letter.code) {
-            if json { say::json(&json!({ "to": address, "code": code }))? } else { say::line(code)? }
+            if json {
+                say::json(&json!({ "to": address, "code": code }))?
+            } else {
+                say::line(code)?
+            }
             return Ok(());
         }
     }

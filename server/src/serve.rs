@@ -1,11 +1,6 @@
 //! `raincloud serve`: everything in one process.
 
-use std::{
-    fs::File,
-    future::Future,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs::File, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -57,7 +52,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let mut stop = Stop::on_signals()?;
     let server = Server::start(&settings).await?;
     let welcome = server.welcome(&settings);
-    if json { say::json(&welcome.json())? } else { say::line(welcome.text())? }
+    if json {
+        say::json(&welcome.json())?
+    } else {
+        say::line(welcome.text())?
+    }
     stop.wait().await;
     tracing::info!("stopping; a second signal ends at once");
     stop.end_at_next();

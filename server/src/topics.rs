@@ -29,7 +29,9 @@ pub fn may_subscribe(node: &str, filter: &str) -> bool {
 /// Does the pattern match all that the topic or filter does? A `+` in the pattern stands for one level.
 fn within(filter: &str, pattern: &[&str]) -> bool {
     let mut levels = filter.split('/');
-    pattern.iter().all(|wanted| levels.next().is_some_and(|level| level == *wanted || (*wanted == "+" && !level.is_empty() && level != "#")))
+    pattern
+        .iter()
+        .all(|wanted| levels.next().is_some_and(|level| level == *wanted || (*wanted == "+" && !level.is_empty() && level != "#")))
         && levels.next().is_none()
 }
 

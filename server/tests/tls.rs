@@ -52,7 +52,8 @@ impl World {
         let server = ServerCertificate::open(folder.path(), &authority, &names, time::OffsetDateTime::now_utc().unix_timestamp()).unwrap();
         let known = Known::default();
         let registry = Arc::clone(&known);
-        let tls = Tls::new(server, Arc::new(move |fingerprint: &Fingerprint| Ok(registry.lock().unwrap().get(&fingerprint.0).cloned()))).unwrap();
+        let tls =
+            Tls::new(server, Arc::new(move |fingerprint: &Fingerprint| Ok(registry.lock().unwrap().get(&fingerprint.0).cloned()))).unwrap();
         Self { folder, authority, tls, known }
     }
 

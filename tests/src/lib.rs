@@ -208,4 +208,5 @@ pub fn light_config(node: &str) -> String {
 }
 
 /// What a light reports after a boot, in the dialect of nodes.
-pub const LIGHT_PARAMS: &str = r#"{"Light":{"Name":"Lamp","Power":false,"Brightness":25,"Lux":27.30000},"RMUserAuth":{"UserToken":"refresh-me","UserTokenStatus":1}}"#;
+pub const LIGHT_PARAMS: &str =
+    r#"{"Light":{"Name":"Lamp","Power":false,"Brightness":25,"Lux":27.30000},"RMUserAuth":{"UserToken":"refresh-me","UserTokenStatus":1}}"#;

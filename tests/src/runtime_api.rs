@@ -10,13 +10,15 @@ use axum::{
     body::Bytes,
     extract::{Path, State},
     response::IntoResponse,
-    routing::{get, post},
+    routing,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, mpsc},
 };
+
+use crate::Call;
 
 /// A function's process with its Runtime API.
 pub struct Function {
@@ -38,8 +40,8 @@ impl Function {
         let (sender, answers) = mpsc::channel(1);
         let api = Api { events: Arc::new(Mutex::new(receiver)), answers: sender };
         let router = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/{outcome}", post(answer))
+            .route("/2018-06-01/runtime/invocation/next", routing::get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/{outcome}", routing::post(answer))
             .with_state(api);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -71,6 +73,25 @@ impl Drop for Function {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The event of a GET, as API Gateway's HTTP API sends it.
+pub fn get(uri: &str) -> Value {
+    request(&Call::get(uri), &json!({}))
+}
+
+/// The event of a request with these headers.
+pub fn request(call: &Call, headers: &Value) -> Value {
+    let (path, query) = call.uri.split_once('?').unwrap_or((&call.uri, ""));
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
+        "requestContext": {
+            "accountId": "000000000000", "apiId": "api", "domainName": "api.test", "domainPrefix": "api", "requestId": "r",
+            "routeKey": "$default", "stage": "$default", "time": "21/Nov/2026:00:00:00 +0000", "timeEpoch": 1_790_000_000_000_i64,
+            "http": { "method": call.method.as_str(), "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test" },
+        },
+        "body": call.body, "isBase64Encoded": false,
+    })
 }
 
 async fn next(State(api): State<Api>) -> impl IntoResponse {

@@ -5,7 +5,10 @@
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use tests::{Call, Cloud, PASSWORD, router, runtime_api::Function};
+use tests::{
+    Call, Cloud, PASSWORD, router,
+    runtime_api::{Function, request},
+};
 
 const SHOWN: [&str; 4] = ["content-type", "x-content-type-options", "access-control-allow-origin", "allow"];
 
@@ -33,21 +36,11 @@ async fn by_socket(cloud: &Cloud, call: Call) -> Seen {
 }
 
 async fn by_lambda(function: &mut Function, call: Call) -> Seen {
-    let (path, query) = call.uri.split_once('?').unwrap_or((&call.uri, ""));
     let mut headers = json!({ "origin": "https://app.test", "content-type": "text/plain;charset=UTF-8" });
     if let Some(token) = &call.token {
         headers["authorization"] = token.as_str().into();
     }
-    let event = json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
-        "requestContext": {
-            "accountId": "000000000000", "apiId": "api", "domainName": "api.test", "domainPrefix": "api", "requestId": "r",
-            "routeKey": "$default", "stage": "$default", "time": "21/Nov/2026:00:00:00 +0000", "timeEpoch": 1_790_000_000_000_i64,
-            "http": { "method": call.method.as_str(), "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test" },
-        },
-        "body": call.body, "isBase64Encoded": false,
-    });
-    let answer = function.invoke(event).await.expect("an answer");
+    let answer = function.invoke(request(&call, &headers)).await.expect("an answer");
     assert_eq!(answer["isBase64Encoded"], false);
     let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
     let headers = shown(|name| answer["headers"][name].as_str());
@@ -56,7 +49,8 @@ async fn by_lambda(function: &mut Function, call: Call) -> Seen {
 
 /// Takes the signatures out of tokens.
 fn mask(text: &str) -> String {
-    let parts = text.split('"').map(|part| if part.starts_with("eyJ") { part.rsplit_once('.').map_or(part, |(signed, _)| signed) } else { part });
+    let parts =
+        text.split('"').map(|part| if part.starts_with("eyJ") { part.rsplit_once('.').map_or(part, |(signed, _)| signed) } else { part });
     parts.collect::<Vec<_>>().join("\"")
 }
 

@@ -59,7 +59,9 @@ impl From<Error> for Failure {
         match error {
             Error::Refused(refusal) => refusal.into(),
             // Controllers look for the word (contract `mqtt-and-node.md` §6.7).
-            Error::Unauthenticated => Self::new(StatusCode::UNAUTHORIZED, 100_047, "Unauthorized: the access token is missing, malformed or expired"),
+            Error::Unauthenticated => {
+                Self::new(StatusCode::UNAUTHORIZED, 100_047, "Unauthorized: the access token is missing, malformed or expired")
+            }
             error => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, 100_001, "internal error, please try again")

@@ -225,7 +225,8 @@ mod tests {
     #[test]
     fn a_header_is_one_line_and_people_can_read_the_file() {
         let text = text(&letter("a@x.io\r\nCode: 666666", Some("1\n2")), NOW);
-        let begins = "To: a@x.io  Code: 666666\nSubject: Confirm your account\nDate: 2026-11-21T12:00:00Z\nCode: 1 2\n\nYour code is below.\n";
+        let begins =
+            "To: a@x.io  Code: 666666\nSubject: Confirm your account\nDate: 2026-11-21T12:00:00Z\nCode: 1 2\n\nYour code is below.\n";
         assert!(text.starts_with(begins), "{text}");
         assert_eq!(parse("x", &text).letter.code.as_deref(), Some("1 2"));
     }
@@ -233,7 +234,8 @@ mod tests {
     #[test]
     fn order_holds_when_the_clock_is_set_back_also_after_a_restart() {
         let folder = Folder::new("order");
-        let put = |number: &str, now: i64| Mailbox::open(&folder.0).unwrap().shelf.lock().put(&letter("a@x.io", Some(number)), now).unwrap();
+        let put =
+            |number: &str, now: i64| Mailbox::open(&folder.0).unwrap().shelf.lock().put(&letter("a@x.io", Some(number)), now).unwrap();
         put("1", NOW);
         put("2", NOW);
         put("3", NOW - 3_600_000);

@@ -220,3 +220,50 @@ async fn client_ids() {
     let with_password = rmqtt_codec::v3::Connect { password: Some("x".into()), ..connect3("password") };
     assert_eq!(V3::refused(server.open(), with_password).await, ConnectAckReason::NotAuthorized);
 }
+
+/// Bytes that are almost MQTT end connections, but nothing worse.
+#[tokio::test(start_paused = true)]
+async fn noise_does_no_harm() {
+    let server = Server::new(Limits { publish_rate: 1_000_000, publish_burst: 1_000_000, ..Limits::default() });
+    let connects = [&b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01n"[..], b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01n"];
+    let packets: [&[u8]; 12] = [
+        b"\x30\x05\x00\x01xhi",
+        b"\x32\x08\x00\x01x\x00\x01\x00hi",
+        b"\x34\x08\x00\x01x\x00\x02\x00hi",
+        b"\x30\x0a\x00\x01x\x03\x23\x00\x01hi",
+        b"\x82\x06\x00\x01\x00\x01#\x01",
+        b"\x82\x07\x00\x01\x00\x00\x01#\x01",
+        b"\xa2\x06\x00\x02\x00\x00\x01#",
+        b"\x40\x02\x00\x01",
+        b"\x50\x02\x00\x01",
+        b"\x62\x02\x00\x02",
+        b"\x70\x02\x00\x01",
+        b"\xc0\x00",
+    ];
+    let mut seed = 4711_u64;
+    let mut random = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    for _ in 0..3_000 {
+        let mut bytes = connects[random(2)].to_vec();
+        let first = bytes.len();
+        for _ in 0..random(8) {
+            bytes.extend_from_slice(packets[random(packets.len())]);
+        }
+        for _ in 0..random(4) {
+            let from = if random(4) == 0 { 0 } else { first.min(bytes.len() - 1) };
+            let at = from + random(bytes.len() - from);
+            bytes[at] = u8::try_from(random(256)).unwrap();
+        }
+        let mut stream = server.open();
+        stream.write_all(&bytes).await.unwrap();
+        drop(stream);
+    }
+    server.left(0).await;
+    assert_eq!(server.count("internal error"), 0);
+    assert!(server.count("n publish") > 100);
+    let stats = server.broker.stats();
+    assert!(stats.refused < 1_500, "{stats:?}");
+    assert_eq!((stats.sessions - stats.offline_sessions, stats.subscriptions), (0, 0));
+}

@@ -107,6 +107,14 @@ async fn a_publish_with_qos_2_is_taken_once_across_connections() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn none_is_kept_if_none_may_be() {
+    let server = Server::new(Limits { offline_sessions: 0, ..Limits::default() });
+    leave_session(&server, "a", "x").await;
+    assert_eq!(server.broker.stats().sessions, 0);
+    assert_eq!(server.broker.publish(Message::new("x", "")), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn sessions_expire() {
     let server = Server::new(Limits { session_expiry: Duration::from_secs(100), ..Limits::default() });
     leave_session(&server, "a", "x").await;

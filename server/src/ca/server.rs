@@ -93,8 +93,8 @@ fn kept(crt: &Path, key: &Path, authority: &Authority, names: &[Host], now: i64)
     let (_, ca) = parse_x509_certificate(authority.der()).ok()?;
     // Our CA's name holds a part of its key.
     let ours = parsed.issuer() == ca.subject() && leaf::public_key(&certificate)? == pair.public_key_raw();
-    let young = parsed.validity().not_before.timestamp() <= now
-        && parsed.validity().not_after.timestamp() - now > SERVER_LIFE.whole_seconds() / 2;
+    let young =
+        parsed.validity().not_before.timestamp() <= now && parsed.validity().not_after.timestamp() - now > SERVER_LIFE.whole_seconds() / 2;
     let same = names_of(&certificate)? == names;
     (ours && young && same).then_some(ServerCertificate { certificate, key: private, new: false })
 }
@@ -148,9 +148,8 @@ mod tests {
     fn it_is_kept_until_names_the_ca_or_time_ask_for_a_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::open(folder.path(), NOW).unwrap();
-        let open = |authority: &Authority, names: &[&str], now| {
-            ServerCertificate::open(folder.path(), authority, &hosts(names), now).unwrap().new
-        };
+        let open =
+            |authority: &Authority, names: &[&str], now| ServerCertificate::open(folder.path(), authority, &hosts(names), now).unwrap().new;
         assert!(open(&authority, &["a.io"], NOW));
         assert!(!open(&authority, &["a.io"], NOW + DAY));
         assert!(open(&authority, &["b.io", "a.io"], NOW));

@@ -5,11 +5,7 @@ mod http;
 mod listen;
 mod patient;
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use broker::Broker;

@@ -85,10 +85,11 @@ mod tests {
 
     #[test]
     fn the_example_file_says_the_defaults() {
-        let plain: String = example().lines().filter_map(|line| line.strip_prefix('#')).filter(|line| !line.starts_with(' ')).fold(
-            String::new(),
-            |all, line| all + line + "\n",
-        );
+        let plain: String = example()
+            .lines()
+            .filter_map(|line| line.strip_prefix('#'))
+            .filter(|line| !line.starts_with(' '))
+            .fold(String::new(), |all, line| all + line + "\n");
         let table: toml::Table = plain.parse().unwrap();
         let flags = table.iter().filter_map(|(key, value)| match value {
             toml::Value::String(text) => Some(format!("--{key}={text}")),

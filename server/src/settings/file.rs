@@ -1,12 +1,7 @@
 //! The settings file. Its values take the place of the defaults in the command line's definition, so
 //! that precedence and checks are the same for all three sources.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs, io,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::PathBuf};
 
 use clap::{
     ArgAction, ArgMatches, Args, Command,

@@ -146,7 +146,16 @@ mod tests {
             let (grant, is) = Grant::of_topic("n1", topic).expect(topic);
             assert_eq!((grant.node().as_str(), is), ("n1", suffix));
         }
-        for topic in ["node/n2/config", "node/n1/", "node/n1", "n1/config", "$aws/rules/node/n1", "$aws/rules/x/node/n2/config", "$aws/things/n1/x", ""] {
+        for topic in [
+            "node/n2/config",
+            "node/n1/",
+            "node/n1",
+            "n1/config",
+            "$aws/rules/node/n1",
+            "$aws/rules/x/node/n2/config",
+            "$aws/things/n1/x",
+            "",
+        ] {
             assert!(Grant::of_topic("n1", topic).is_none(), "{topic}");
         }
     }

@@ -55,7 +55,8 @@ pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, re
         let holders = Holders::read(ports, node).await?;
         let keeps_shares = holders.owner.as_ref() == Some(&request.user) && !report.reset;
         let last = keeps_shares || !holders.more;
-        let batch = if last { hand_over(ports, node, request, report, &holders, keeps_shares)? } else { clear(node, request, report, &holders)? };
+        let batch =
+            if last { hand_over(ports, node, request, report, &holders, keeps_shares)? } else { clear(node, request, report, &holders)? };
         match ports.table.write(batch).await {
             Ok(_) if last => return Ok(()),
             Ok(_) => {}

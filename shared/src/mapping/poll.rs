@@ -1,11 +1,7 @@
 //! What became of a mapping request.
 
 use super::request_key;
-use crate::{
-    Error, Ports, Refusal, Result,
-    access::Caller,
-    id::RequestId,
-};
+use crate::{Error, Ports, Refusal, Result, access::Caller, id::RequestId};
 
 /// The contract's words (`rest-4-schemas.md`, `AddUserNodeMappingRequestStatus`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

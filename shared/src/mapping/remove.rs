@@ -5,8 +5,7 @@ use super::confirm::Holders;
 use crate::{
     Ports, Refusal, Result,
     access::{
-        Grant,
-        association,
+        Grant, association,
         caller::Caller,
         role::{Itself, Secondary},
     },

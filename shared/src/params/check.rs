@@ -136,7 +136,10 @@ mod tests {
             (r#"{"L":{"Mode":"wild"}}"#, "L.Mode takes one of: calm, party"),
             (r#"{"L":{"Name":"a\"b"}}"#, "L.Name holds a quote, a backslash or a control character, which nodes cannot read"),
             (r#"{"Schedule":{"Schedules":[1,2,3]}}"#, "Schedule.Schedules takes at most 2 elements"),
-            (r#"{"Schedule":{"Schedules":[{"name":"a\nb"}]}}"#, "Schedule.Schedules holds a quote, a backslash or a control character, which nodes cannot read"),
+            (
+                r#"{"Schedule":{"Schedules":[{"name":"a\nb"}]}}"#,
+                "Schedule.Schedules holds a quote, a backslash or a control character, which nodes cannot read",
+            ),
             (r#"{"L":{"Power":true},"Schedule":{"None":1}}"#, "the node has no param Schedule.None"),
         ] {
             assert_eq!(try_set(bad), Err(why.to_owned()), "{bad}");

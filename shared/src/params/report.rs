@@ -57,7 +57,8 @@ pub(crate) async fn forget_gone(ports: &Ports, node: &Grant<Itself>, before: &Co
         config.components().flat_map(of).collect()
     };
     let gone = names(before).difference(&names(now)).cloned().collect::<Vec<_>>();
-    let changes = gone.iter().map(|(component, param)| [REPORTED, DESIRED].map(|prefix| (field(prefix, component, param), Change::Remove)).to_vec());
+    let changes =
+        gone.iter().map(|(component, param)| [REPORTED, DESIRED].map(|prefix| (field(prefix, component, param), Change::Remove)).to_vec());
     merge(ports, node, changes.collect(), at).await
 }
 

@@ -3,15 +3,15 @@
 
 use serde_json::Value;
 
-use super::{
-    DESIRED, SORT,
-    check,
-    deliver, field,
-};
 pub use super::check::Wanted;
+use super::{DESIRED, SORT, check, deliver, field};
 use crate::{
     Ports, Refusal, Result,
-    access::{Caller, grant::{self, Granted}, role::Secondary},
+    access::{
+        Caller,
+        grant::{self, Granted},
+        role::Secondary,
+    },
     id::NodeId,
     node::{self, config::Config, presence::Presence},
     port::table::{Batch, MAX_MERGE_FIELDS, Merge, Value as Stored, Write},
@@ -67,12 +67,15 @@ async fn set_one(ports: &Ports, granted: Granted<Secondary, (Option<Config>, Pre
 
 async fn keep_desired(ports: &Ports, node: &NodeId, wanted: &Wanted, keep: i64) -> Result<()> {
     let until = ports.clock.now() + keep;
-    let fields: Vec<_> = wanted.iter().flat_map(|(component, params)| {
-        params.as_object().into_iter().flatten().map(move |(param, value)| {
-            let desired = serde_json::json!({ "v": value, "until": until });
-            (field(DESIRED, component, param), Stored::Json(desired.to_string()))
+    let fields: Vec<_> = wanted
+        .iter()
+        .flat_map(|(component, params)| {
+            params.as_object().into_iter().flatten().map(move |(param, value)| {
+                let desired = serde_json::json!({ "v": value, "until": until });
+                (field(DESIRED, component, param), Stored::Json(desired.to_string()))
+            })
         })
-    }).collect();
+        .collect();
     for some in fields.chunks(MAX_MERGE_FIELDS) {
         let merge = Merge::new(node::key(node, SORT)).newer_than(ports.clock.now_ms());
         let merge = some.iter().fold(merge, |merge, (name, value)| merge.set(name, value.clone()));

@@ -39,9 +39,19 @@ impl FromStr for UserName {
 /// shown by the code that is sent there.
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
-    let visible = |char: char| !char.is_whitespace() && !char.is_control() && !matches!(char, '<' | '>' | '(' | ')' | ',' | ';' | ':' | '"' | '\\');
-    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(|char| char.is_alphanumeric() || char == '-');
-    text.len() <= 254 && (1..=64).contains(&local.len()) && local.chars().all(visible) && domain.contains('.') && domain.split('.').all(label)
+    let visible =
+        |char: char| !char.is_whitespace() && !char.is_control() && !matches!(char, '<' | '>' | '(' | ')' | ',' | ';' | ':' | '"' | '\\');
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|char| char.is_alphanumeric() || char == '-')
+    };
+    text.len() <= 254
+        && (1..=64).contains(&local.len())
+        && local.chars().all(visible)
+        && domain.contains('.')
+        && domain.split('.').all(label)
 }
 
 /// A password that is good enough: 8 to 256 characters without white space, with a capital letter, a

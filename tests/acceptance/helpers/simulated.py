@@ -12,13 +12,14 @@ from .wait import until
 class Simulated:
     """`raincloud node --json`."""
 
-    def __init__(self, cloud, credentials, *flags, alpn=False):
+    def __init__(self, cloud, credentials, *flags, alpn=False, bare=False):
         self.id = credentials.id
         self.events = []
         self._seen = 0
         port = cloud.alpn_port if alpn else cloud.mqtts_port
-        command = [BINARY, "node", "--credentials", credentials.folder, "--host", cloud.host, "--port", str(port), "--ca", cloud.ca]
-        command += ["--json", "--stdin", "--reconnect-seconds", "1", *(["--alpn"] if alpn else []), *flags]
+        command = [BINARY, "node", "--credentials", credentials.folder, "--port", str(port), "--json", *flags]
+        if not bare:
+            command += ["--host", cloud.host, "--ca", cloud.ca, "--stdin", "--reconnect-seconds", "1", *(["--alpn"] if alpn else [])]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cloud.env)
         self.errors = []
         self._readers = [threading.Thread(target=self._read, daemon=True), threading.Thread(target=self._read_errors, daemon=True)]

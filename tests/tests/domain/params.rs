@@ -27,7 +27,10 @@ fn sent(payload: &str) -> Vec<(String, String)> {
 async fn values_are_shown_as_reported_and_write_only_ones_never() {
     let (cloud, user) = light().await;
     let one = cloud.call(Call::get("/v1/user/nodes/params?nodeid=n1").by(&user.access)).await;
-    assert_eq!(one.body, r#"{"Light":{"Brightness":25,"Lux":27.30000,"Name":"Lamp","Power":false},"RMUserAuth":{"UserTokenStatus":1},"Time":{}}"#);
+    assert_eq!(
+        one.body,
+        r#"{"Light":{"Brightness":25,"Lux":27.30000,"Name":"Lamp","Power":false},"RMUserAuth":{"UserTokenStatus":1},"Time":{}}"#
+    );
     for uri in ["/v1/user/nodes?node_details=true", "/v1/user/nodes?node_id=n1", "/v1/user/nodes/params?node_id=n1"] {
         let answer = cloud.call(Call::get(uri).by(&user.access)).await;
         assert!(answer.status == 200 && !answer.body.contains("refresh-me") && answer.body.contains("27.30000"), "{}", answer.body);
@@ -56,7 +59,10 @@ async fn a_late_or_repeated_report_undoes_nothing() {
 async fn params_that_a_new_config_lacks_are_forgotten() {
     let (cloud, user) = light().await;
     cloud.clock.pass(1);
-    cloud.publish("n1", "config", r#"{"node_id":"n1","devices":[{"name":"Light","params":[{"name":"Power","properties":["read"]}]}]}"#).await.unwrap();
+    cloud
+        .publish("n1", "config", r#"{"node_id":"n1","devices":[{"name":"Light","params":[{"name":"Power","properties":["read"]}]}]}"#)
+        .await
+        .unwrap();
     cloud.clock.pass(1);
     cloud.publish("n1", "config", &light_config("n1")).await.unwrap();
     assert_eq!(cloud.params(&user, "n1").await, json!({ "Light": { "Power": false }, "RMUserAuth": {}, "Time": {} }));
@@ -75,7 +81,14 @@ async fn what_does_not_fit_is_refused_and_nothing_is_sent() {
     let (cloud, user) = light().await;
     let why = set(&cloud, &user, json!({ "Light": { "Power": true, "Brightness": 101 } })).await.expect_failure(400, 100_012);
     assert_eq!(why, "Light.Brightness takes at most 100");
-    for bad in [json!([]), json!("on"), json!(null), json!({}), json!({ "Light": { "Lux": 1.0 } }), json!({ "RMUserAuth": { "UserTokenStatus": 1 } })] {
+    for bad in [
+        json!([]),
+        json!("on"),
+        json!(null),
+        json!({}),
+        json!({ "Light": { "Lux": 1.0 } }),
+        json!({ "RMUserAuth": { "UserTokenStatus": 1 } }),
+    ] {
         assert_eq!(set(&cloud, &user, bad).await.status, 400);
     }
     assert_eq!(cloud.fleet.take(), []);
@@ -92,10 +105,21 @@ async fn a_list_is_answered_entry_by_entry() {
     let answer = put(json!([entry("n1", 1), entry("n2", 101), entry("n3", 3), entry("n/4", 4)])).await;
     answer.expect_failure(400, 100_010);
     let answer = put(json!([entry("n3", 3), entry("n2", 101), entry("n1", 1)])).await.expect(207);
-    let outcome = |index: usize| (answer[index]["node_id"].as_str().unwrap(), answer[index]["status"].as_str().unwrap(), answer[index]["error_code"].as_u64());
-    assert_eq!([outcome(0), outcome(1), outcome(2)], [("n3", "failure", Some(100_010)), ("n2", "failure", Some(100_012)), ("n1", "success", None)]);
+    let outcome = |index: usize| {
+        (answer[index]["node_id"].as_str().unwrap(), answer[index]["status"].as_str().unwrap(), answer[index]["error_code"].as_u64())
+    };
+    assert_eq!(
+        [outcome(0), outcome(1), outcome(2)],
+        [("n3", "failure", Some(100_010)), ("n2", "failure", Some(100_012)), ("n1", "success", None)]
+    );
     assert_eq!(cloud.fleet.take(), sent(r#"{"Light":{"Brightness":1}}"#));
-    for bad in [json!([]), json!([entry("n1", 1), entry("n1", 2)]), json!((0..26).map(|number| entry(&format!("m{number}"), 1)).collect::<Vec<_>>()), json!([{ "node_id": "n1" }]), json!({ "Light": {} })] {
+    for bad in [
+        json!([]),
+        json!([entry("n1", 1), entry("n1", 2)]),
+        json!((0..26).map(|number| entry(&format!("m{number}"), 1)).collect::<Vec<_>>()),
+        json!([{ "node_id": "n1" }]),
+        json!({ "Light": {} }),
+    ] {
         put(bad).await.expect_failure(400, 100_006);
     }
     assert_eq!(cloud.fleet.take(), []);
@@ -155,7 +179,8 @@ async fn an_owner_may_have_nothing_kept() {
 #[tokio::test]
 async fn a_boot_with_many_params_is_stored_whole() {
     let (cloud, user) = light().await;
-    let specs: Vec<_> = (0..130).map(|number| json!({ "name": format!("P{number}"), "data_type": "int", "properties": ["read"] })).collect();
+    let specs: Vec<_> =
+        (0..130).map(|number| json!({ "name": format!("P{number}"), "data_type": "int", "properties": ["read"] })).collect();
     cloud.clock.pass(1);
     cloud.publish("n1", "config", &json!({ "node_id": "n1", "devices": [{ "name": "D", "params": specs }] }).to_string()).await.unwrap();
     let values: serde_json::Map<String, Value> = (0..130).map(|number| (format!("P{number}"), number.into())).collect();

@@ -25,7 +25,8 @@ pub fn finish(router: Router) -> Router {
         .allow_origin(AnyOrigin)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
-    let nosniff = SetResponseHeaderLayer::overriding(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    let nosniff =
+        SetResponseHeaderLayer::overriding(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     router
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, 100_012, "there is no such path"))
         .method_not_allowed_fallback(async || Failure::new(StatusCode::METHOD_NOT_ALLOWED, 100_003, "method not allowed"))

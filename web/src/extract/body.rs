@@ -22,7 +22,9 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, 100_036, format!("the body is larger than {MAX_BODY} bytes")),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Failure::new(StatusCode::PAYLOAD_TOO_LARGE, 100_036, format!("the body is larger than {MAX_BODY} bytes"))
+            }
             _ => Refusal::InvalidBody("it did not arrive whole".to_owned()).into(),
         })?;
         let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes.as_ref() };

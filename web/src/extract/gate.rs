@@ -1,6 +1,9 @@
 //! The gates: every handler's first argument, which says who may come in.
 
-use axum::{extract::FromRequestParts, http::{StatusCode, header::AUTHORIZATION, request::Parts}};
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, header::AUTHORIZATION, request::Parts},
+};
 use shared::{
     Error, Refusal,
     access::{Grant, Load, grant, role::Role},

@@ -61,7 +61,15 @@ impl Credential {
     }
 
     /// What an account that waits for its code looks like; one that waits already keeps its id.
-    pub(super) fn unconfirmed(known: Option<&Self>, name: &UserName, hash: String, code: &str, id: &str, (codes, until): (i64, i64), now: i64) -> Fresh {
+    pub(super) fn unconfirmed(
+        known: Option<&Self>,
+        name: &UserName,
+        hash: String,
+        code: &str,
+        id: &str,
+        (codes, until): (i64, i64),
+        now: i64,
+    ) -> Fresh {
         let fields = vec![
             ("user_id", known.map_or(id, |known| known.user_id.as_str()).into()),
             ("user_name", name.as_str().into()),

@@ -35,7 +35,8 @@ async fn load(table: &dyn Table, ids: &dyn Ids) -> Result<SigningKey> {
     if let Some(record) = table.get(&key).await.map_err(engine)? {
         return read(&record);
     }
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).map_err(|_| IdentityError::engine("no key could be made"))?;
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+        .map_err(|_| IdentityError::engine("no key could be made"))?;
     let fields = [("kid", Value::from(ids.id())), ("pkcs8", Value::Bytes(pkcs8.as_ref().to_vec()))];
     match table.write(Batch::of(Write::put(key.clone(), fields, When::Absent)).map_err(IdentityError::engine)?).await {
         // Another process was first: its key counts.

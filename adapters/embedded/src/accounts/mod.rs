@@ -76,7 +76,10 @@ impl Identity for Accounts {
         let letter = Letter {
             to: name.as_str().to_owned(),
             subject: "Your confirmation code".to_owned(),
-            text: format!("Your confirmation code is {code}. It is good for {} minutes.\n\nIf you did not sign up, ignore this letter.\n", credential::CODE_SECONDS / 60),
+            text: format!(
+                "Your confirmation code is {code}. It is good for {} minutes.\n\nIf you did not sign up, ignore this letter.\n",
+                credential::CODE_SECONDS / 60
+            ),
             code: Some(code),
         };
         self.mail.send(letter).await.map_err(IdentityError::engine)

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use argon2::{
-    Argon2, PasswordHasher as _, PasswordVerifier as _,
-    password_hash::phc::PasswordHash,
-};
+use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _, password_hash::phc::PasswordHash};
 use shared::port::identity::IdentityError;
 use tokio::sync::Semaphore;
 
@@ -29,7 +26,8 @@ impl Hasher {
     /// The hash of a password, in PHC form, with a random salt.
     pub(super) async fn hash(&self, password: &str) -> Result<String, IdentityError> {
         let password = password.to_owned();
-        self.work(move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(IdentityError::engine)).await?
+        self.work(move || Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(IdentityError::engine))
+            .await?
     }
 
     /// Is it the password of this hash? Takes as long without a hash.

@@ -62,7 +62,8 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, query: Query, B
 
 fn entries(body: Value) -> Result<Vec<(NodeId, set::Wanted)>> {
     let shape = |why: &str| Refusal::InvalidBody(why.to_owned());
-    let entries: Vec<Entry> = serde_json::from_value(body).map_err(|_| shape("a list of node_id and payload is needed, or node_id in the query"))?;
+    let entries: Vec<Entry> =
+        serde_json::from_value(body).map_err(|_| shape("a list of node_id and payload is needed, or node_id in the query"))?;
     if !(1..=MAX_NODES).contains(&entries.len()) {
         return Err(shape("1 to 25 nodes can be set at once").into());
     }

@@ -18,7 +18,7 @@ pub mod metered;
 
 pub use batch::{Batch, BatchError, Change, Merge, When, Write};
 pub use cursor::{Cursor, CursorError};
-pub use record::{Field, Key, Record, TableId, Value, MAX_RECORD_BYTES};
+pub use record::{Field, Key, MAX_RECORD_BYTES, Record, TableId, Value};
 
 use async_trait::async_trait;
 
@@ -67,14 +67,7 @@ pub struct Query {
 impl Query {
     /// A forward query over every sort key with this prefix.
     pub fn prefix(table: TableId, partition: impl Into<String>, prefix: impl Into<String>, limit: usize) -> Self {
-        Self {
-            table,
-            partition: partition.into(),
-            range: Range::Prefix(prefix.into()),
-            direction: Direction::Forward,
-            limit,
-            after: None,
-        }
+        Self { table, partition: partition.into(), range: Range::Prefix(prefix.into()), direction: Direction::Forward, limit, after: None }
     }
 
     /// The same query, continued.

@@ -1,8 +1,9 @@
 """Two users see nothing of each other's nodes, whatever they ask."""
 
 import pytest
-from helpers.device import lamp
+from helpers.device import Device, lamp
 from helpers.user import failed, failed_body, good
+from helpers.wait import settled
 
 
 @pytest.fixture
@@ -64,9 +65,6 @@ def test_a_strangers_node_cannot_be_set_in_either_form(user, mapped, stranger):
 
 
 def test_what_a_stranger_wants_is_not_kept_for_an_absent_node(cloud, user, mapped, stranger):
-    from helpers.device import Device
-    from helpers.wait import settled
-
     mapped.close()
     settled(lambda: user.online(mapped.id), False, "offline")
     failed(stranger.set(mapped.id, {"Lamp": {"Power": True}}), 400, 100_010)

@@ -106,6 +106,9 @@ impl Broker {
     }
 
     /// Ends the connection of this client, if there is one; says whether there was. Returns before it has ended.
+    ///
+    /// A connection that is just being authenticated is not found yet. What must not be missed, such as a right that was withdrawn
+    /// meanwhile, can be checked again in [`Event::Connected`](crate::Event::Connected): from then on the connection is found.
     pub fn disconnect(&self, client_id: &str, reason: Reason) -> bool {
         let session = self.inner.sessions.lock().get(client_id).cloned();
         let owner = session.and_then(|session| session.with(|state| state.owner.clone()));

@@ -95,7 +95,7 @@ fn print(stored: &Stored, as_json: bool) -> anyhow::Result<()> {
         let to = &letter.to;
         say::json(&json!({ "date": stored.date, "to": to, "subject": letter.subject, "code": letter.code, "text": letter.text }))?;
     } else {
-        let indented = letter.text.replace('\n', "\n    ");
+        let indented = letter.text.replace('\n', "\n    ").replace("\n    \n", "\n\n");
         say::line(format_args!("{}  to {}  {}\n\n    {indented}\n", stored.date, letter.to, letter.subject))?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use tests::{Call, Cloud, PASSWORD, User, light_config};
 
 struct Ledger {
     cloud: Cloud,
-    text: String,
+    lines: Vec<String>,
 }
 
 impl Ledger {
@@ -16,7 +16,7 @@ impl Ledger {
         let (usage, published) = (self.cloud.meter.take(), self.cloud.fleet.take().len());
         let units = format!("{} RU, {} WU", usage.read_units(), usage.write_units());
         let publishes = if published == 0 { String::new() } else { format!(", {published} publish") };
-        self.text.push_str(&format!("{operation:<44} {:<56} {units}\n", format!("{usage}{publishes}")));
+        self.lines.push(format!("{operation:<44} {:<56} {units}\n", format!("{usage}{publishes}")));
     }
 
     async fn call(&mut self, operation: &str, call: Call) {
@@ -39,7 +39,7 @@ async fn operations_cost_what_is_written_down() {
     nodes(&cloud, &owner, 130).await;
     cloud.meter.take();
     cloud.fleet.take();
-    let mut ledger = Ledger { cloud, text: String::new() };
+    let mut ledger = Ledger { cloud, lines: Vec::new() };
     let by = |call: Call| call.by(&owner.access);
     let name = json!({ "user_name": "owner@x.io", "password": PASSWORD });
     let fresh = json!({ "user_name": "fresh@x.io", "password": PASSWORD });
@@ -86,5 +86,5 @@ async fn operations_cost_what_is_written_down() {
     ledger.note("node confirms a mapping");
     let remove = json!({ "node_id": "n9999", "operation": "remove" });
     ledger.call("remove a mapping", by(Call::put("/v1/user/nodes/mapping").json(&remove))).await;
-    expect_file!["../snapshots/costs.txt"].assert_eq(&ledger.text);
+    expect_file!["../snapshots/costs.txt"].assert_eq(&ledger.lines.concat());
 }

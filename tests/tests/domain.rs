@@ -1,6 +1,8 @@
 //! The rules of the domain, over the real routes and the real storage engine, with a clock that tests
 //! set: nothing here waits.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
+
 #[path = "domain/account.rs"]
 mod account;
 #[path = "domain/certificate.rs"]

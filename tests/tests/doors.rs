@@ -2,6 +2,8 @@
 //! door serves it, and through a process behind a Lambda Runtime API. Clock and ids stand still, so
 //! that only the random part of signatures may differ.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that meets an error is to fail")]
+
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! The function's Lambda binaries as processes behind a Runtime API, with the sample of every trigger.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
+
 use std::path::Path;
 
 use embedded::{clock::SystemClock, sqlite::SqliteTable};

@@ -86,7 +86,7 @@ pub struct Settings {
         value_name = "COUNT",
         env = "RAINCLOUD_MAX_NODES",
         hide_env = true,
-        default_value = "20000",
+        default_value = "10000",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub max_nodes: u32,

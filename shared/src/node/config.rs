@@ -68,33 +68,33 @@ impl Config {
 }
 
 impl<'a> ParamSpec<'a> {
-    fn str(&self, field: &str) -> Option<&'a str> {
+    fn str(self, field: &str) -> Option<&'a str> {
         self.0.get(field)?.as_str()
     }
 
     /// Its name.
-    pub fn name(&self) -> Option<&'a str> {
+    pub fn name(self) -> Option<&'a str> {
         self.str("name")
     }
 
     /// `bool`, `int`, `float`, `string`, `object` or `array`.
-    pub fn data_type(&self) -> Option<&'a str> {
+    pub fn data_type(self) -> Option<&'a str> {
         self.str("data_type")
     }
 
     /// Does it have the property `read` or `write`?
-    pub fn has(&self, property: &str) -> bool {
+    pub fn has(self, property: &str) -> bool {
         let properties = self.0.get("properties").and_then(Value::as_array);
         properties.is_some_and(|all| all.iter().any(|is| is.as_str() == Some(property)))
     }
 
     /// `bounds.min` or `bounds.max`.
-    pub fn bound(&self, which: &str) -> Option<f64> {
+    pub fn bound(self, which: &str) -> Option<f64> {
         self.0.get("bounds")?.get(which)?.as_f64()
     }
 
     /// The only strings that it takes, if it says so.
-    pub fn valid_strs(&self) -> Option<Vec<&'a str>> {
+    pub fn valid_strs(self) -> Option<Vec<&'a str>> {
         Some(self.0.get("valid_strs")?.as_array()?.iter().filter_map(Value::as_str).collect())
     }
 }

@@ -42,7 +42,8 @@ class Device:
             context.set_alpn_protocols([ALPN])
         self.port = cloud.alpn_port if alpn else cloud.mqtts_port
         self.client.tls_set_context(context)
-        self.client.username = username.encode() if username else None
+        if username is not None:
+            self.client.username_pw_set(username)
         self.client.max_inflight_messages_set(1000)
         if will:
             self.client.will_set(will[0], will[1], qos=1)

@@ -106,7 +106,7 @@ impl Identity for Accounts {
         if !credential.is_confirmed() {
             return Err(IdentityError::NotConfirmed);
         }
-        let session = Session::new(credential.user_id().clone(), credential.user_name(), now, &*self.ids)?;
+        let session = Session::new(credential.user_id().clone(), credential.user_name(), now, &*self.ids);
         let (id, access) = self.issue(&session.subject()).await?;
         let refresh = session.begin(&*self.table, credential.forgive()).await?;
         Ok(Tokens { id, access, refresh: Some(refresh) })

@@ -50,8 +50,8 @@ pub(super) fn of_user<'a>(token: &'a str, user: &UserId) -> Option<&'a str> {
 }
 
 impl Session {
-    pub(super) fn new(user_id: UserId, user_name: &str, now: i64, ids: &dyn Ids) -> Result<Self> {
-        Ok(Self { user_id, user_name: user_name.to_owned(), id: ids.id(), secret: ids.id(), began: now })
+    pub(super) fn new(user_id: UserId, user_name: &str, now: i64, ids: &dyn Ids) -> Self {
+        Self { user_id, user_name: user_name.to_owned(), id: ids.id(), secret: ids.id(), began: now }
     }
 
     /// Stores the session, with what else belongs into the same batch, and returns the refresh token.

@@ -76,17 +76,14 @@ fn sign(key: &SigningKey, common: &Value, own: Value) -> Result<String> {
 /// ASCII alone, and no character that could put `-` or `_` into base64: `>`, `?`, `~` and DEL as the
 /// third of three bytes are the only ones that do.
 fn plain(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for char in json.chars() {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, char| {
         if char.is_ascii() && !matches!(char, '>' | '?' | '~' | '\u{7f}') {
             out.push(char);
         } else {
-            for unit in char.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04X}"));
-            }
+            out.extend(char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04X}")));
         }
-    }
-    out
+        out
+    })
 }
 
 #[derive(Deserialize)]

@@ -28,6 +28,7 @@ pub struct Reply {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Node {
     // Some clients read `id`, others `node_id`.
     id: String,

@@ -23,17 +23,13 @@ use crate::files;
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
-    new: bool,
 }
 
 impl Folder {
     /// The folder, made if there is none.
     pub fn make(path: &Path) -> anyhow::Result<Self> {
-        let new = !path.exists();
         files::make_folder(path).map_err(|error| cannot("make the data folder", path, &error))?;
-        let mut folder = Self::open(path)?;
-        folder.new = new;
-        Ok(folder)
+        Self::open(path)
     }
 
     /// The folder, if it is one and can be read.
@@ -46,17 +42,12 @@ impl Folder {
             Err(error) => return Err(cannot("read the data folder", path, &error)),
         }
         let path = path.canonicalize().with_context(|| format!("cannot read the data folder {}", path.display()))?;
-        Ok(Self { path, new: false })
+        Ok(Self { path })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Was it made just now?
-    pub fn is_new(&self) -> bool {
-        self.new
     }
 
     /// The database.
@@ -106,7 +97,6 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("data");
         let folder = Folder::make(&path).unwrap();
-        assert!(folder.is_new() && !Folder::make(&path).unwrap().is_new());
         let serving = folder.serve().unwrap();
         assert!(folder.serve().unwrap_err().to_string().contains("another raincloud serves"));
         drop(serving);

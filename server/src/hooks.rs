@@ -39,22 +39,14 @@ impl NodeHooks {
         }
     }
 
+    /// The broker tells the events of a client in their order, so the time at which they are told orders
+    /// them; the number of the connection decides within a millisecond.
     fn change(&self, app: &App, connection: &Connection, ended: Option<Reason>) -> Change {
-        let now = app.ports.clock.now_ms();
-        let ms = match ended {
-            Some(_) => now,
-            None => connection
-                .connected_at
-                .duration_since(std::time::UNIX_EPOCH)
-                .ok()
-                .and_then(|since| since.as_millis().try_into().ok())
-                .unwrap_or(now),
-        };
         Change {
             connected: ended.is_none(),
             taken_over: ended == Some(Reason::TakenOver),
             session: format!("{}-{}", self.run, connection.id),
-            order: Order { ms, version: connection.id },
+            order: Order { ms: app.ports.clock.now_ms(), version: connection.id },
         }
     }
 }

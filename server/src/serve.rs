@@ -77,7 +77,6 @@ struct Server {
 
 impl Server {
     async fn start(settings: &Settings) -> anyhow::Result<Self> {
-        open_files::raise(u64::from(settings.max_nodes) + u64::from(settings.max_http));
         let folder = Folder::make(&settings.place.data)?;
         let serving = folder.serve()?;
         let listeners = Listeners::open(settings)?;
@@ -109,6 +108,7 @@ impl Server {
         hooks.begin(app.clone());
 
         let front = Front::new(router(app), broker, settings.max_nodes as usize, settings.max_http as usize);
+        open_files::raise(u64::from(settings.max_nodes) + u64::from(settings.max_http));
         listeners.open_to(&front, &tls);
         let watch = tokio::spawn(revocations::watch(ports));
         Ok(Self { folder, _serving: serving, again, sockets, front, table, watch })

@@ -93,7 +93,8 @@ impl FromStr for LogFilter {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A word that is no level would be taken for the name of a module and silence everything else.
-        let level = |part: &str| part.contains(['=', '[', ':']) || !part.is_empty() && part.parse::<tracing::level_filters::LevelFilter>().is_ok();
+        let level =
+            |part: &str| part.contains(['=', '[', ':']) || !part.is_empty() && part.parse::<tracing::level_filters::LevelFilter>().is_ok();
         if text.split(',').all(|part| level(part.trim())) && EnvFilter::try_new(text).is_ok() {
             Ok(Self(text.to_owned()))
         } else {

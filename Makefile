@@ -17,18 +17,20 @@ build: ## Build target/release/raincloud
 test: unit acceptance ## Everything
 
 unit: ## Unit, contract, door and documentation tests
-	cargo test --workspace
+	cargo test --workspace --all-features
 
 acceptance: .venv/stamp ## Real clients against the running program; `make acceptance TESTS=user/test_login.py`
-	cargo build
+	cargo build --workspace --all-features
 	$(PYTEST)$(if $(TESTS),/$(TESTS)) -n $(WORKERS)
 
 lint: $(DENY) ## Form, clippy, documentation, length of files, dependencies
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	find . -name '*.rs' ! -path './target/*' ! -path '*/tests/*' -exec awk '$(LONG)' {} +
-	$(DENY) check
+	$(DENY) check bans licenses sources
+	@if $(DENY) fetch db 2>/dev/null; then $(DENY) check advisories; \
+	else echo "lint: NOT checked: the advisory database cannot be fetched"; fi
 
 # At most 500 lines before a file's own tests.
 define LONG

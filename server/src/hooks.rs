@@ -129,3 +129,129 @@ impl Hooks for NodeHooks {
         Box::pin(async move { ::node::on_event(&app, event).await.map_err(|error| EventFailed(Box::new(error))) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use broker::{Bytes, Peer, Protocol};
+    use shared::{
+        Ports,
+        access::Grant,
+        port::table::{Key, Record, TableId},
+    };
+
+    use super::*;
+    use crate::test::{self, Recorder};
+
+    struct World {
+        hooks: NodeHooks,
+        ports: Ports,
+        table: Arc<embedded::sqlite::SqliteTable>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        async fn new() -> Self {
+            let (ports, table, folder) = test::ports_and_table(Arc::new(Recorder::default()));
+            let hooks = NodeHooks::new(7);
+            let settings = web::Settings { mqtt_host: "localhost".to_owned(), mqtt_cred_host: "localhost".to_owned() };
+            hooks.begin(App::new(ports.clone(), settings));
+            for (node, mark) in [("n1", 1), ("n2", 2), ("gone", 3)] {
+                certificate::register(&ports, &grant(node), &Fingerprint([mark; 32])).await.unwrap();
+            }
+            certificate::revoke(&ports, &grant("gone")).await.unwrap();
+            Self { hooks, ports, table, _folder: folder }
+        }
+
+        async fn presence(&self) -> Record {
+            self.ports.table.get(&Key::new(TableId::Nodes, "node#n1", "presence")).await.unwrap().unwrap()
+        }
+
+        async fn tell(&self, connection: &Arc<Connection>, event: Happening) {
+            self.hooks.event(connection, event).await.unwrap();
+        }
+    }
+
+    fn grant(node: &str) -> Grant<shared::access::role::Itself> {
+        Grant::trusted_because("test", node.parse().unwrap())
+    }
+
+    fn connection(id: u64, client_id: &str, mark: Option<u8>) -> Arc<Connection> {
+        Arc::new(Connection {
+            id,
+            client_id: client_id.to_owned(),
+            remote: ([127, 0, 0, 1], 1).into(),
+            peer: mark.map(|mark| Peer { fingerprint: [mark; 32], common_name: None }),
+            username: None,
+            password: None,
+            protocol: Protocol::V311,
+            keep_alive: Duration::from_mins(2),
+            clean_start: true,
+            connected_at: SystemTime::now(),
+            data: OnceLock::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_client_is_the_node_of_its_certificate_or_nobody() {
+        let world = World::new().await;
+        for (client_id, mark, admitted) in [
+            ("n1", Some(1), Ok(())),
+            ("n2", Some(2), Ok(())),
+            ("n2", Some(1), Err(Refusal::NotAuthorized)),
+            ("gone", Some(3), Err(Refusal::NotAuthorized)),
+            ("n1", Some(9), Err(Refusal::NotAuthorized)),
+            ("n1", None, Err(Refusal::NotAuthorized)),
+        ] {
+            let connection = connection(1, client_id, mark);
+            assert_eq!(world.hooks.authenticate(&connection).await, admitted, "{client_id} {mark:?}");
+        }
+        let early = NodeHooks::new(7);
+        assert_eq!(early.authenticate(&connection(1, "n1", Some(1))).await, Err(Refusal::ServerUnavailable));
+        let message = Message::new("node/n1/config", "{}");
+        assert_eq!(early.publish(&connection(1, "n1", Some(1)), &message).await, Action::Fail);
+    }
+
+    #[tokio::test]
+    async fn presence_follows_the_session_and_a_taken_over_one_says_nothing_of_the_next() {
+        let world = World::new().await;
+        let (first, second) = (connection(1, "n1", Some(1)), connection(2, "n1", Some(1)));
+        world.tell(&first, Happening::Connected).await;
+        assert_eq!(world.presence().await.bool("connected"), Some(true));
+        assert_eq!(world.presence().await.str("session"), Some("7-1"));
+        world.tell(&second, Happening::Connected).await;
+        world.tell(&first, Happening::Disconnected { reason: Reason::TakenOver }).await;
+        assert_eq!(world.presence().await.bool("connected"), Some(true));
+        world.tell(&second, Happening::Disconnected { reason: Reason::ConnectionLost }).await;
+        assert_eq!(world.presence().await.bool("connected"), Some(false));
+        assert_eq!(world.presence().await.str("session"), Some("7-2"));
+    }
+
+    #[tokio::test]
+    async fn what_is_said_on_rule_topics_goes_no_further() {
+        let world = World::new().await;
+        let connection = connection(1, "n1", Some(1));
+        for (topic, action) in [
+            ("node/n1/params/local", Action::Route),
+            ("node/n1/whatever", Action::Route),
+            ("$aws/rules/esp_set_params/node/n1/params/local", Action::Swallow),
+            ("$aws/things/n1/streams/s1/get/cbor", Action::Swallow),
+        ] {
+            let message = Message::new(topic, Bytes::from_static(br#"{"Light":{"Power":true}}"#));
+            assert_eq!(world.hooks.publish(&connection, &message).await, action, "{topic}");
+        }
+        let params = world.ports.table.get(&Key::new(TableId::Nodes, "node#n1", "params")).await.unwrap().unwrap();
+        assert!(params.fields.contains_key("p/Light/Power"));
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_stored_is_not_acknowledged() {
+        let world = World::new().await;
+        world.table.close().await;
+        let message = Message::new("node/n1/params/local", Bytes::from_static(br#"{"Light":{"Power":true}}"#));
+        assert_eq!(world.hooks.publish(&connection(1, "n1", Some(1)), &message).await, Action::Fail);
+        assert_eq!(world.hooks.authenticate(&connection(1, "n1", Some(1))).await, Err(Refusal::ServerUnavailable));
+        assert!(world.hooks.event(&connection(1, "n1", Some(1)), Happening::Connected).await.is_err());
+    }
+}

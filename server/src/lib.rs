@@ -24,6 +24,8 @@ pub mod seldom;
 pub mod serve;
 pub mod settings;
 pub mod signals;
+#[cfg(test)]
+mod test;
 pub mod tls;
 pub mod topics;
 pub mod welcome;

@@ -66,9 +66,9 @@ fn newest_code(folder: &Path, address: &str, json: bool) -> anyhow::Result<()> {
         let stored = read(folder, name)?.filter(|stored| is_to(stored, Some(address)));
         if let Some(code) = stored.and_then(|stored| stored.letter.code) {
             if json {
-                say::json(&json!({ "to": address, "code": code }))?
+                say::json(&json!({ "to": address, "code": code }))?;
             } else {
-                say::line(code)?
+                say::line(code)?;
             }
             return Ok(());
         }

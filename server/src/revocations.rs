@@ -32,6 +32,9 @@ pub async fn watch(ports: Ports) {
 struct Watch {
     /// How far it has read.
     seen: Option<Cursor>,
+    /// How far it had read the time before. It goes on from there, because two revocations of one
+    /// millisecond order by their nodes' ids, not by which was written first.
+    before: Option<Cursor>,
     /// How far it had read then, oldest first.
     earlier: VecDeque<(Instant, Option<Cursor>)>,
 }
@@ -48,7 +51,8 @@ impl Watch {
             }
             self.earlier.push_back((now, self.seen.clone()));
         }
-        self.seen = read(ports, self.seen.clone()).await?;
+        let from = std::mem::replace(&mut self.before, self.seen.clone());
+        self.seen = read(ports, from).await?;
         Ok(())
     }
 }
@@ -61,5 +65,50 @@ async fn read(ports: &Ports, mut after: Option<Cursor>) -> shared::Result<Option
             return Ok(after);
         }
         after = reached;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use shared::{access::Grant, node::certificate::Fingerprint};
+
+    use super::*;
+    use crate::test::{self, Recorder};
+
+    async fn revoke(ports: &Ports, node: &str, mark: u8) {
+        let grant = Grant::trusted_because("test", node.parse().unwrap());
+        certificate::register(ports, &grant, &Fingerprint([mark; 32])).await.unwrap();
+        // As another process does it, which has no connections.
+        let elsewhere = Ports { fleet: Arc::new(Recorder::default()), ..ports.clone() };
+        certificate::revoke(&elsewhere, &grant).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn each_revocation_is_carried_out_at_once_and_once_more_later() {
+        let recorder = Arc::new(Recorder::default());
+        let (ports, _folder) = test::ports(Arc::clone(&recorder) as _);
+        let mut watch = Watch::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        revoke(&ports, "old", 1).await;
+        watch.look(&ports, at(0)).await.unwrap();
+        assert_eq!(recorder.take(), ["old"]);
+        // Perhaps in the same millisecond, and before the other one in the order of ids.
+        revoke(&ports, "n1", 2).await;
+        watch.look(&ports, at(1)).await.unwrap();
+        assert!(recorder.take().contains(&"n1".to_owned()));
+        watch.look(&ports, at(2)).await.unwrap();
+        recorder.take();
+        let mut again = Vec::new();
+        for second in 3..200 {
+            watch.look(&ports, at(second)).await.unwrap();
+            again.extend(recorder.take().into_iter().map(|node| (second, node)));
+        }
+        let times = |wanted: &str| again.iter().filter(|(_, node)| node == wanted).map(|(second, _)| *second).collect::<Vec<_>>();
+        assert_eq!(times("n1").first(), Some(&15));
+        assert!(times("n1").last().is_some_and(|last| *last <= 95), "{again:?}");
+        assert!(watch.earlier.len() <= 7);
     }
 }

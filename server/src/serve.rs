@@ -1,6 +1,6 @@
 //! `raincloud serve`: everything in one process.
 
-use std::{fs::File, future::Future, sync::Arc, time::Duration};
+use std::{fs::File, future::Future, num::NonZeroU32, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -12,7 +12,7 @@ use shared::{
     port::{Rules, clock::Clock as _},
 };
 use tokio::net::TcpListener;
-use web::App;
+use web::{App, throttle::Throttle};
 
 use crate::{
     ca::{self, Authority, ServerCertificate},
@@ -53,9 +53,9 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let server = Server::start(&settings).await?;
     let welcome = server.welcome(&settings);
     if json {
-        say::json(&welcome.json())?
+        say::json(&welcome.json())?;
     } else {
-        say::line(welcome.text())?
+        say::line(welcome.text())?;
     }
     stop.wait().await;
     tracing::info!("stopping; a second signal ends at once");
@@ -147,7 +147,11 @@ fn limits(settings: &Settings) -> Limits {
 
 fn app(ports: Ports, settings: &Settings) -> App {
     let host = settings.names.mqtt_host().to_owned();
-    App::new(ports, web::Settings { mqtt_host: host.clone(), mqtt_cred_host: host })
+    let app = App::new(ports, web::Settings { mqtt_host: host.clone(), mqtt_cred_host: host });
+    match NonZeroU32::new(settings.attempts_per_minute) {
+        Some(tries) => app.throttled(Throttle::per_minute(tries)),
+        None => app,
+    }
 }
 
 /// Every route, as the socket serves it.

@@ -1,5 +1,7 @@
 //! Who gets through the TLS of a real socket, and to what.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     collections::HashMap,
     io::ErrorKind,

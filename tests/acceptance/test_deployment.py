@@ -32,12 +32,17 @@ def test_an_unknown_path_is_a_404_in_json(http, path):
         failed(http.request(method, path), 404, 100_012)
 
 
-@pytest.mark.parametrize("method, path", [("DELETE", "/v1/user/nodes/mapping"), ("PATCH", "/v1/user2"), ("GET", "/v1/login2"), ("POST", "/apiversions")])
+@pytest.mark.parametrize(
+    "method, path",
+    [("DELETE", "/v1/user/nodes/mapping"), ("PATCH", "/v1/user2"), ("GET", "/v1/login2"), ("POST", "/apiversions")],
+)
 def test_an_unknown_method_is_a_405_in_json(http, method, path):
     failed(http.request(method, path), 405, 100_003)
 
 
-@pytest.mark.parametrize("body", [b"{", b"not json", b'{"user_name":}', b"[1,2", b'{"user_name":1}', b"[]", b'"text"', b"\xff\xfe", b"{}{}"])
+@pytest.mark.parametrize(
+    "body", [b"{", b"not json", b'{"user_name":}', b"[1,2", b'{"user_name":1}', b"[]", b'"text"', b"\xff\xfe", b"{}{}"]
+)
 def test_a_body_that_is_no_json_of_the_right_shape_is_a_400(http, body):
     description = failed(http.post("/v1/login2", data=body), 400, 100_006)
     assert "not json" not in description, "what was sent could be a secret, so it is not quoted"
@@ -46,15 +51,25 @@ def test_a_body_that_is_no_json_of_the_right_shape_is_a_400(http, body):
 @pytest.mark.parametrize("path", ["/v1/login2", "/v1/user2", "/v1/logout2"])
 def test_a_body_that_is_too_large_is_a_413_in_json(http, user, path):
     body = b'{"user_name":"' + b"x" * (2 * 1024 * 1024) + b'"}'
-    failed(http.post(path, data=body, headers={"Authorization": user.access}), 413, 100_036)
-    good(http.get("/healthz"))
+    answer = http.post(path, data=body, headers={"Authorization": user.access})
+    failed(answer, 413, 100_036)
+
+
+def test_a_connection_works_on_after_a_413_or_says_that_it_ends(http):
+    answer = http.post("/v1/login2", data=b" " * (2 * 1024 * 1024))
+    failed(answer, 413, 100_036)
+    if answer.headers.get("connection") != "close":
+        # A client that is not told sends its next request here.
+        good(http.get("/healthz"))
 
 
 def test_a_body_of_unknown_length_is_limited_too(http):
     failed(http.post("/v1/login2", data=(b" " * 65_536 for _ in range(40))), 413, 100_036)
 
 
-@pytest.mark.parametrize("content_type", ["text/plain;charset=UTF-8", "application/json", "application/x-www-form-urlencoded", None])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain;charset=UTF-8", "application/json", "application/x-www-form-urlencoded", None]
+)
 def test_bodies_are_json_whatever_their_type_says(http, user, content_type):
     body = f'{{"user_name":"{user.name}","password":"{user.password}"}}'
     headers = {"Content-Type": content_type} if content_type else {}
@@ -72,7 +87,11 @@ def test_stray_ampersands_and_empty_values_do_not_matter(user, query):
 
 @pytest.mark.parametrize("path", ["/v1/user2", "/v1/user/nodes/params", "/v1/login2"])
 def test_browsers_may_call(http, path):
-    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,content-type"}
+    asked = {
+        "Origin": "https://app.example.com",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
     answer = http.options(path, headers=asked)
     assert answer.status_code in (200, 204), answer.status_code
     assert answer.headers["access-control-allow-origin"] in ("*", asked["Origin"])
@@ -89,7 +108,13 @@ def test_browsers_may_read_failures_too(http):
 
 
 def test_every_answer_has_its_length(http, user):
-    for answer in [http.get("/apiversions"), http.get("/nothing"), http.get("/v1/user2"), user.get("/v1/user2"), http.delete("/v1/user2")]:
+    for answer in [
+        http.get("/apiversions"),
+        http.get("/nothing"),
+        http.get("/v1/user2"),
+        user.get("/v1/user2"),
+        http.delete("/v1/user2"),
+    ]:
         assert answer.headers.get("content-length") == str(len(answer.content)), answer.headers
 
 

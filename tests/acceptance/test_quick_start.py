@@ -100,7 +100,9 @@ def test_one_bad_node_of_two_does_not_hold_up_the_other(cli, lamps):
 def test_a_schedule_is_added_listed_and_removed(cli, lamps):
     lamp = lamps[0]
     trigger, action = '{"m":1110,"d":31}', '{"Light":{"Power":true}}'
-    printed = cli.good("setschedule", lamp.id, "--operation", "add", "--name", "Evening", "--trigger", trigger, "--action", action)
+    printed = cli.good(
+        "setschedule", lamp.id, "--operation", "add", "--name", "Evening", "--trigger", trigger, "--action", action
+    )
     added = re.search(r"Schedule successfully added with ID: (\w{4})", printed)
     assert added, printed
     lamp.expect("set", device="Schedule", param="Schedules", by="remote")

@@ -18,7 +18,7 @@ use web::{ClientIp, Failure};
 use super::patient::Patient;
 
 /// For the head of a request, and between two requests.
-const HEAD: Duration = Duration::from_secs(20);
+const HEAD: Duration = Duration::from_secs(30);
 /// For a whole request, from its head to the head of its answer; so also for its body.
 const REQUEST: Duration = Duration::from_secs(30);
 /// Bytes of a head, and of what is read ahead.
@@ -61,4 +61,41 @@ async fn answer(router: Router, remote: SocketAddr, request: Request<Incoming>) 
         return Ok(response);
     };
     answered
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::post;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// What the server says to this beginning of a request until it closes, and after how long it does.
+    async fn said_to(begin: &str) -> (String, Duration) {
+        let router = Router::new().route("/", post(async |body: String| body));
+        let (mut near, far) = duplex(1024);
+        let start = Instant::now();
+        tokio::spawn(serve(far, ([127, 0, 0, 1], 1).into(), router, CancellationToken::new()));
+        near.write_all(begin.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        near.read_to_string(&mut said).await.unwrap();
+        (said, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_ends_is_given_up() {
+        for (begin, says) in [
+            ("", ""),
+            ("POST / HTTP/1.1\r\nX: ", ""),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell", "HTTP/1.1 408 "),
+            ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 "),
+        ] {
+            let (said, after) = said_to(begin).await;
+            assert!(said.starts_with(says) && said.is_empty() == says.is_empty(), "{begin:?}: {said:?}");
+            assert!((29..=31).contains(&after.as_secs()), "{begin:?}: {after:?}");
+        }
+    }
 }

@@ -79,8 +79,11 @@ impl Front {
         let inner = &self.0;
         inner.stop.cancel();
         inner.tasks.close();
-        inner.broker.shutdown(within).await;
-        if timeout(within, inner.tasks.wait()).await.is_err() {
+        let ended = async {
+            inner.broker.shutdown(within).await;
+            inner.tasks.wait().await;
+        };
+        if timeout(within, ended).await.is_err() {
             tracing::warn!(connections = inner.tasks.len(), "not all connections have ended in time");
         }
     }
@@ -98,8 +101,8 @@ impl Inner {
                 Ok((stream, remote)) => self.begin(stream, remote, speaks.clone()),
                 Err(error) => {
                     if let Some(pause) = listen::pause_after(&error) {
-                        if let Some(silent) = self.failed.happened() {
-                            tracing::error!(%error, silent, "connections can't be accepted");
+                        if let Some(unsaid) = self.failed.happened() {
+                            tracing::error!(%error, unsaid, "connections can't be accepted");
                         }
                         tokio::select! {
                             () = self.stop.cancelled() => return,
@@ -127,9 +130,9 @@ impl Inner {
     fn place(&self, places: &Arc<Semaphore>, remote: SocketAddr) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(places).try_acquire_owned().ok();
         if place.is_none()
-            && let Some(silent) = self.full.happened()
+            && let Some(unsaid) = self.full.happened()
         {
-            tracing::warn!(%remote, silent, "too many connections: one was closed at once");
+            tracing::warn!(%remote, unsaid, "too many connections: one was closed at once");
         }
         place
     }
@@ -149,8 +152,8 @@ impl Inner {
             Ok(Secured::Mqtt(stream, peer)) => Box::pin(self.broker.serve(stream, remote, Some(peer))).await,
             Ok(Secured::Http(stream)) => Box::pin(self.http(stream, remote)).await,
             Err(error) => {
-                if let Some(silent) = self.refused.happened() {
-                    tracing::info!(%remote, %error, silent, "a TLS handshake failed");
+                if let Some(unsaid) = self.refused.happened() {
+                    tracing::info!(%remote, %error, unsaid, "a TLS handshake failed");
                 }
             }
         }
@@ -162,5 +165,41 @@ impl Inner {
     {
         let Some(_place) = self.place(&self.http, remote) else { return };
         http::serve(stream, remote, self.router.clone(), self.stop.clone()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::hooks::NodeHooks;
+
+    #[tokio::test]
+    async fn one_connection_too_many_is_closed_at_once_and_a_place_is_given_back() {
+        let broker = Broker::new(Arc::new(NodeHooks::new(0)), broker::Limits::default());
+        let front = Front::new(Router::new(), broker, 1, 1);
+        let listener = listen([127, 0, 0, 1].into(), 0, "--http").unwrap();
+        let address = listener.local_addr().unwrap();
+        front.open(listener, Speaks::Plain);
+        let ask = async || {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            // Closed at once, it may refuse the bytes.
+            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            let answered = stream.read(&mut [0; 8]).await.unwrap_or_default() == 8;
+            (answered, stream)
+        };
+        let (answered, first) = ask().await;
+        assert!(answered);
+        assert!(!ask().await.0, "there was one place");
+        drop(first);
+        let free = async {
+            while !ask().await.0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), free).await.unwrap();
+        front.close(Duration::from_secs(5)).await;
+        assert!(TcpStream::connect(address).await.is_err());
     }
 }

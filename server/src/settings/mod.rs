@@ -22,11 +22,11 @@ pub struct Place {
     ///
     /// Without it `raincloud.toml` is read from the data folder, or else from the working directory, if
     /// there is one.
-    #[arg(long, value_name = "FILE", env = "RAINCLOUD_CONFIG", hide_env = true)]
+    #[arg(long, value_name = "FILE", env = "RAINCLOUD_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 
     /// The folder in which everything is kept: database, certificates, mailbox
-    #[arg(long, value_name = "DIR", env = "RAINCLOUD_DATA", hide_env = true, default_value = "./raincloud-data")]
+    #[arg(long, value_name = "DIR", env = "RAINCLOUD_DATA", hide_env_values = true, default_value = "./raincloud-data")]
     pub data: PathBuf,
 }
 
@@ -38,7 +38,7 @@ pub struct Names {
     /// May be given several times. All of them stand in the server's certificate, together with
     /// `localhost`. The first is what `/mqtt_host` answers and what nodes' credentials name; without any
     /// that is `localhost`.
-    #[arg(long = "host", value_name = "NAME", env = "RAINCLOUD_HOST", hide_env = true, value_delimiter = ',')]
+    #[arg(long = "host", value_name = "NAME", env = "RAINCLOUD_HOST", hide_env_values = true, value_delimiter = ',')]
     pub hosts: Vec<Host>,
 }
 
@@ -54,19 +54,19 @@ pub struct Settings {
     pub names: Names,
 
     /// The address to listen on: `0.0.0.0` or `::` for every address of this machine
-    #[arg(long, value_name = "IP", env = "RAINCLOUD_BIND", hide_env = true, default_value = "127.0.0.1")]
+    #[arg(long, value_name = "IP", env = "RAINCLOUD_BIND", hide_env_values = true, default_value = "127.0.0.1")]
     pub bind: IpAddr,
 
     /// The port of the REST API without TLS, for this machine itself or behind a proxy; 0 takes a free one
-    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTP", hide_env = true, default_value = "8080")]
+    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTP", hide_env_values = true, default_value = "8080")]
     pub http: Port,
 
     /// The port of the REST API with TLS, and of nodes that ask for MQTT by ALPN; 0 takes a free one
-    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTPS", hide_env = true, default_value = "8443")]
+    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTPS", hide_env_values = true, default_value = "8443")]
     pub https: Port,
 
     /// The port of MQTT over TLS; 0 takes a free one
-    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_MQTTS", hide_env = true, default_value = "8883")]
+    #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_MQTTS", hide_env_values = true, default_value = "8883")]
     pub mqtts: Port,
 
     /// How many seconds a param that was set while its node was offline is kept for it; 0 keeps none
@@ -74,7 +74,7 @@ pub struct Settings {
         long,
         value_name = "SECONDS",
         env = "RAINCLOUD_DESIRED_SECONDS",
-        hide_env = true,
+        hide_env_values = true,
         default_value = "600",
         value_parser = clap::value_parser!(i64).range(0..=31_536_000)
     )]
@@ -85,7 +85,7 @@ pub struct Settings {
         long,
         value_name = "COUNT",
         env = "RAINCLOUD_MAX_NODES",
-        hide_env = true,
+        hide_env_values = true,
         default_value = "10000",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
@@ -96,15 +96,28 @@ pub struct Settings {
         long,
         value_name = "COUNT",
         env = "RAINCLOUD_MAX_HTTP",
-        hide_env = true,
+        hide_env_values = true,
         default_value = "1000",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub max_http: u32,
 
+    /// How often in a minute one address may sign up, log in or try a code; 0 does not limit
+    ///
+    /// Counted by the address of the connection: behind a proxy that is the proxy's, for all.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RAINCLOUD_ATTEMPTS_PER_MINUTE",
+        hide_env_values = true,
+        default_value = "120",
+        value_parser = clap::value_parser!(u32).range(0..=1_000_000)
+    )]
+    pub attempts_per_minute: u32,
+
     /// What to log on standard error: `error`, `warn`, `info`, `debug`, `trace`, also by module as in
     /// `info,broker=debug`
-    #[arg(long, value_name = "LEVEL", env = "RAINCLOUD_LOG", hide_env = true, default_value = "info")]
+    #[arg(long, value_name = "LEVEL", env = "RAINCLOUD_LOG", hide_env_values = true, default_value = "info")]
     pub log: LogFilter,
 }
 

@@ -110,7 +110,7 @@ class LocalCloud(Cloud):
 
     def __init__(self, folder, *flags, env=None):
         assert BINARY.is_file(), f"{BINARY} is missing: cargo build, or set RAINCLOUD_BIN"
-        self.folder = Path(folder)
+        self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
         self.log = self.folder / "serve.log"
@@ -184,9 +184,17 @@ class LocalCloud(Cloud):
     def run(self, *command, timeout=60, check=True):
         """Runs the program with another command, to its end."""
         done = subprocess.run(
-            [BINARY, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, env=self.env, cwd=self.folder
+            [BINARY, *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self.env,
+            cwd=self.folder,
         )
-        assert not check or done.returncode == 0, f"{' '.join(map(str, command))} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert not check or done.returncode == 0, (
+            f"{' '.join(map(str, command))} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def code(self, address):
@@ -213,7 +221,11 @@ class LocalCloud(Cloud):
 
 def clean_environment():
     """This process's variables without those that would change what is under test."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("RAINCLOUD_", "RM_", "RMAKER_")) and "proxy" not in name.lower()}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("RAINCLOUD_", "RM_", "RMAKER_")) and "proxy" not in name.lower()
+    }
 
 
 def objects(text):

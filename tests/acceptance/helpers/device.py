@@ -26,7 +26,19 @@ class Dropped(Exception):
 class Device:
     """One connection as a node."""
 
-    def __init__(self, cloud, credentials, *, client_id=None, alpn=False, tls=None, version=mqtt.MQTTv311, username=USERNAME, will=None, keep_alive=120):
+    def __init__(
+        self,
+        cloud,
+        credentials,
+        *,
+        client_id=None,
+        alpn=False,
+        tls=None,
+        version=mqtt.MQTTv311,
+        username=USERNAME,
+        will=None,
+        keep_alive=120,
+    ):
         self.cloud = cloud
         self.credentials = credentials
         self.id = client_id or credentials.id
@@ -36,7 +48,9 @@ class Device:
         self.connected = None
         self.gone = threading.Event()
         clean = {"clean_session": True} if version != mqtt.MQTTv5 else {}
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=self.id, protocol=version, reconnect_on_failure=False, **clean)
+        self.client = mqtt.Client(
+            mqtt.CallbackAPIVersion.VERSION2, client_id=self.id, protocol=version, reconnect_on_failure=False, **clean
+        )
         context = cloud.tls(credentials) if tls is None else tls
         if alpn:
             context.set_alpn_protocols([ALPN])
@@ -103,7 +117,9 @@ class Device:
         info = self.client.publish(topic or self.topic(suffix), payload, qos=qos)
         if not wait:
             return info.mid
-        until(lambda: info.mid in self.acknowledged or self.gone.is_set(), f"an acknowledgement of {topic or suffix} from {self.id}")
+        until(
+            lambda: info.mid in self.acknowledged or self.gone.is_set(), f"an acknowledgement of {topic or suffix} from {self.id}"
+        )
         if info.mid not in self.acknowledged:
             raise Dropped(f"the broker hung up on a message to {topic or suffix}")
         return info.mid
@@ -167,7 +183,14 @@ def config(devices, services=()):
     def components(kind, pairs):
         return [{"name": name, "type": f"esp.{kind}.other", "params": list(params)} for name, params in pairs]
 
-    info = {"name": "Test node", "fw_version": "1.0", "type": "Test", "model": "test", "project_name": "test", "platform": "esp32"}
+    info = {
+        "name": "Test node",
+        "fw_version": "1.0",
+        "type": "Test",
+        "model": "test",
+        "project_name": "test",
+        "platform": "esp32",
+    }
     return {"info": info, "devices": components("device", devices), "services": components("service", services)}
 
 

@@ -19,10 +19,24 @@ class Simulated:
         port = cloud.alpn_port if alpn else cloud.mqtts_port
         command = [BINARY, "node", "--credentials", credentials.folder, "--port", str(port), "--json", *flags]
         if not bare:
-            command += ["--host", cloud.host, "--ca", cloud.ca, "--stdin", "--reconnect-seconds", "1", *(["--alpn"] if alpn else [])]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cloud.env)
+            command += [
+                "--host",
+                cloud.host,
+                "--ca",
+                cloud.ca,
+                "--stdin",
+                "--reconnect-seconds",
+                "1",
+                *(["--alpn"] if alpn else []),
+            ]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cloud.env
+        )
         self.errors = []
-        self._readers = [threading.Thread(target=self._read, daemon=True), threading.Thread(target=self._read_errors, daemon=True)]
+        self._readers = [
+            threading.Thread(target=self._read, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
         for reader in self._readers:
             reader.start()
 

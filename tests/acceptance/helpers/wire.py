@@ -43,14 +43,17 @@ class Wire:
         if alpn:
             context.set_alpn_protocols(alpn)
         raw = socket.create_connection((cloud.host, port or cloud.mqtts_port), timeout=15)
-        self.socket = context.wrap_socket(raw, server_hostname=cloud.host)
+        self.socket = raw
         try:
+            self.socket = context.wrap_socket(raw, server_hostname=cloud.host)
             self.send(connect(self.id, username, keep_alive))
             kind, body = self.read()
         except (EOFError, OSError) as error:
+            self.socket.close()
             raise Refused(str(error)) from error
         assert kind == 0x20, f"CONNACK expected: {kind:#x} {body.hex()}"
         if body[1]:
+            self.socket.close()
             raise Refused(f"return code {body[1]}")
 
     def send(self, data):

@@ -25,7 +25,7 @@ def test_a_node_gets_all_that_its_factory_needs(cloud, tmp_path):
     assert certificate.not_valid_after_utc.year == 9999
     assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(cloud.ca.read_bytes()))
-    rows = list(csv.reader((folder / "node_info.csv").open()))
+    rows = list(csv.reader((folder / "node_info.csv").read_text().splitlines()))
     assert rows[0] == ["key", "type", "encoding", "value"] and rows[1] == ["rmaker_creds", "namespace", "", ""]
     values = {row[0]: row[3] for row in rows[2:]}
     assert values["node_id"] == node and values["mqtt_host"] == cloud.host
@@ -34,7 +34,15 @@ def test_a_node_gets_all_that_its_factory_needs(cloud, tmp_path):
 
 def test_espressifs_own_tool_makes_an_image_of_the_table(cloud, credentials, tmp_path):
     image = tmp_path / "fctry.bin"
-    command = [sys.executable, "-m", "esp_idf_nvs_partition_gen", "generate", credentials.folder / "node_info.csv", image, "0x6000"]
+    command = [
+        sys.executable,
+        "-m",
+        "esp_idf_nvs_partition_gen",
+        "generate",
+        credentials.folder / "node_info.csv",
+        image,
+        "0x6000",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert image.is_file() and image.stat().st_size == 0x6000, done.stdout + done.stderr
     assert credentials.id.encode() in image.read_bytes() and b"BEGIN CERTIFICATE" in image.read_bytes()
@@ -95,7 +103,9 @@ def test_revoking_says_so(cloud, credentials):
 
 def failed(cloud, *command):
     done = cloud.run(*command, check=False)
-    assert done.returncode > 0 and len(done.stderr.splitlines()) == 1 and done.stdout == "", f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode > 0 and len(done.stderr.splitlines()) == 1 and done.stdout == "", (
+        f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    )
     return done.stderr
 
 

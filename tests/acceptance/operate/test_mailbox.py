@@ -26,7 +26,9 @@ def test_a_code_alone_is_printed_for_programs(cloud, sign_up):
     assert text.strip().isdigit() and len(text.strip()) == 6 and text.endswith("\n"), text
     assert cloud.run("mailbox", "--data", cloud.data, "--code", name.upper()).stdout == text
     assert cloud.run("mailbox", "--code", name, "--data", cloud.data).stdout == text, "in any order"
-    assert objects(cloud.run("mailbox", "--data", cloud.data, "--code", name, "--json").stdout) == [{"to": name, "code": text.strip()}]
+    assert objects(cloud.run("mailbox", "--data", cloud.data, "--code", name, "--json").stdout) == [
+        {"to": name, "code": text.strip()}
+    ]
 
 
 def test_the_newest_code_is_printed(cloud, sign_up):
@@ -59,7 +61,13 @@ def test_an_address_without_letters_is_told_in_one_line(cloud):
 def test_following_prints_letters_as_they_come(cloud, sign_up, tmp_path):
     before, path = sign_up(), tmp_path / "followed"
     with path.open("w") as out:
-        process = subprocess.Popen([BINARY, "mailbox", "--data", cloud.data, "--follow", "--json"], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL, env=cloud.env)
+        process = subprocess.Popen(
+            [BINARY, "mailbox", "--data", cloud.data, "--follow", "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            env=cloud.env,
+        )
     try:
         until(lambda: before in path.read_text(), "the letters so far")
         name = sign_up()

@@ -135,9 +135,15 @@ class Load:
                 # Some at a time, so that the end meets messages in every state.
                 batch = [(f"P{number % self.PARAMS}", number) for number in range(self.next, self.next + 8)]
                 self.next += 8
-                sent = [(device.publish("params/local", {"Lamp": {name: value}}, wait=False), name, value) for name, value in batch]
+                sent = [
+                    (device.publish("params/local", {"Lamp": {name: value}}, wait=False), name, value) for name, value in batch
+                ]
                 try:
-                    settled(lambda sent=sent: device.gone.is_set() or {mid for mid, _, _ in sent} <= device.acknowledged, True, "acknowledgements")
+                    settled(
+                        lambda sent=sent: device.gone.is_set() or {mid for mid, _, _ in sent} <= device.acknowledged,
+                        True,
+                        "acknowledgements",
+                    )
                 finally:
                     for mid, name, value in sent:
                         if mid in device.acknowledged:

@@ -22,7 +22,15 @@ def serve(tmp_path):
     def run(*words, env=None, seconds=15):
         command = [BINARY, "serve", *words]
         try:
-            return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, cwd=tmp_path, env={**clean_environment(), **(env or {})})
+            return subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                cwd=tmp_path,
+                env={**clean_environment(), **(env or {})},
+            )
         except subprocess.TimeoutExpired as error:
             raise AssertionError(f"it serves although it should not: {error.stdout} {error.stderr}") from None
 
@@ -37,7 +45,14 @@ def started(tmp_path):
     def start(*words, env=None):
         out, err = (tmp_path / f"{name}-{len(processes)}" for name in ("out", "err"))
         with out.open("w") as to_out, err.open("w") as to_err:
-            process = subprocess.Popen([BINARY, *words], stdin=subprocess.DEVNULL, stdout=to_out, stderr=to_err, cwd=tmp_path, env={**clean_environment(), **(env or {})})
+            process = subprocess.Popen(
+                [BINARY, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=to_out,
+                stderr=to_err,
+                cwd=tmp_path,
+                env={**clean_environment(), **(env or {})},
+            )
         processes.append((process, err))
 
         def said():
@@ -76,9 +91,19 @@ def test_the_first_start_says_where_everything_is_and_what_to_try(started, tmp_p
     http, https, mqtts = (free_port() for _ in range(3))
     flags = ["--data", "cloud", "--http", str(http), "--https", str(https), "--mqtts", str(mqtts)]
     text, _ = started(*flags)
-    for part in (f"http://localhost:{http}", f"https://localhost:{https}", f"mqtts://localhost:{mqtts}", str(tmp_path / "cloud/ca.crt"), str(tmp_path / "cloud")):
+    for part in (
+        f"http://localhost:{http}",
+        f"https://localhost:{https}",
+        f"mqtts://localhost:{mqtts}",
+        str(tmp_path / "cloud/ca.crt"),
+        str(tmp_path / "cloud"),
+    ):
         assert part in text, f"{part} is missing:\n{text}"
-    tries = [line.strip() for line in text.splitlines() if line.startswith("  ") and ("esp-rainmaker-cli" in line or str(BINARY) in line)]
+    tries = [
+        line.strip()
+        for line in text.splitlines()
+        if line.startswith("  ") and ("esp-rainmaker-cli" in line or str(BINARY) in line)
+    ]
     assert len(tries) == 3, f"three commands to try:\n{text}"
     assert f"--base-url http://localhost:{http}" in tries[0]
     assert (tmp_path / "cloud/ca.crt").read_text().startswith("-----BEGIN CERTIFICATE-----")
@@ -129,7 +154,9 @@ def test_the_first_host_is_what_nodes_are_told(new_cloud):
     cloud = new_cloud("--host", "iot.example.com", "--host", "192.0.2.7").start()
     assert good(cloud.http().get("/mqtt_host"))["mqtt_host"] == "iot.example.com"
     pem = cloud.data / "server.crt"
-    names = subprocess.run(["openssl", "x509", "-in", pem, "-noout", "-ext", "subjectAltName"], capture_output=True, text=True, timeout=10).stdout
+    names = subprocess.run(
+        ["openssl", "x509", "-in", pem, "-noout", "-ext", "subjectAltName"], capture_output=True, text=True, timeout=10
+    ).stdout
     for name in ("DNS:iot.example.com", "DNS:localhost", "192.0.2.7"):
         assert name in names, names
 
@@ -178,14 +205,33 @@ def test_a_settings_file_that_is_named_must_be_there(serve):
     refused(serve("--config", "missing.toml", "--data", "cloud", *ports()), "missing.toml")
 
 
-@pytest.mark.parametrize("name, value", [("RAINCLOUD_HTTP", "eighty"), ("RAINCLOUD_BIND", "here"), ("RAINCLOUD_LOG", "loud"), ("RAINCLOUD_DESIRED_SECONDS", "-1"), ("RAINCLOUD_MAX_NODES", "0")])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("RAINCLOUD_HTTP", "eighty"),
+        ("RAINCLOUD_BIND", "here"),
+        ("RAINCLOUD_LOG", "loud"),
+        ("RAINCLOUD_DESIRED_SECONDS", "-1"),
+        ("RAINCLOUD_MAX_NODES", "0"),
+    ],
+)
 def test_a_bad_variable_is_told_in_one_line(serve, name, value):
     flag = "--" + name.removeprefix("RAINCLOUD_").lower().replace("_", "-")
     words = ports() if name != "RAINCLOUD_HTTP" else ports()[2:]
     refused(serve("--data", "cloud", *words, env={name: value}), value, flag)
 
 
-@pytest.mark.parametrize("flag, value", [("--http", "eighty"), ("--https", "70000"), ("--bind", "here"), ("--host", "https://x"), ("--log", "loud"), ("--desired-seconds", "x")])
+@pytest.mark.parametrize(
+    "flag, value",
+    [
+        ("--http", "eighty"),
+        ("--https", "70000"),
+        ("--bind", "here"),
+        ("--host", "https://x"),
+        ("--log", "loud"),
+        ("--desired-seconds", "x"),
+    ],
+)
 def test_a_bad_flag_is_told_in_one_line(serve, flag, value):
     refused(serve("--data", "cloud", flag, value), value, flag)
 
@@ -293,7 +339,12 @@ def test_open_connections_do_not_hold_up_the_end(new_cloud, user_of):
 def test_secrets_are_for_the_owner_alone(new_cloud):
     cloud = new_cloud().start()
     cloud.add_nodes()
-    for path in [cloud.data / "ca.key", cloud.data / "server.key", cloud.data / "raincloud.db", *cloud.folder.glob("nodes-*/*/node.key")]:
+    for path in [
+        cloud.data / "ca.key",
+        cloud.data / "server.key",
+        cloud.data / "raincloud.db",
+        *cloud.folder.glob("nodes-*/*/node.key"),
+    ]:
         assert path.stat().st_mode & 0o077 == 0, f"{path.name} can be read by others: {path.stat().st_mode:o}"
 
 

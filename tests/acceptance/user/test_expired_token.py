@@ -18,7 +18,9 @@ def signing_key(cloud):
     for path in cloud.data.rglob("*"):
         if path.is_file() and path.read_bytes()[:15] == b"SQLite format 3":
             with sqlite3.connect(path) as database:
-                row = database.execute("SELECT fields FROM record WHERE tbl = 'identity' AND partition = 'keys' AND sort = 'signing'").fetchone()
+                row = database.execute(
+                    "SELECT fields FROM record WHERE tbl = 'identity' AND partition = 'keys' AND sort = 'signing'"
+                ).fetchone()
             database.close()
             if row:
                 return load_der_private_key(base64.b64decode(json.loads(row[0])["pkcs8"]["bytes"]), None)

@@ -72,13 +72,13 @@ def test_a_right_password_forgets_the_wrong_ones(cloud, user):
 
 def test_an_address_has_only_so_many_tries(cloud):
     http, other = cloud.http(), cloud.http()
-    for tries in range(500):
-        answer = http.post("/v1/login2", json={"refreshtoken": "x.y.z"})
-        if answer.status_code == 429:
-            break
+    answers = []
+    while len(answers) < 500 and 429 not in [answer.status_code for answer in answers[-1:]]:
+        answers.append(http.post("/v1/login2", json={"refreshtoken": "x.y.z"}))
+    for answer in answers[:-1]:
         failed(answer, 400, 101_017)
-    failed(answer, 429, 101_019)
-    assert tries >= 10, f"an address with a few people behind it needs more than {tries} tries"
+    failed(answers[-1], 429, 101_019)
+    assert len(answers) > 10, f"an address with a few people behind it needs more than {len(answers)} tries"
     failed(other.post("/v1/login2", json={"refreshtoken": "x.y.z"}), 400, 101_017)
 
 
@@ -181,7 +181,18 @@ def refused_as_unauthorized(cloud, token):
 
 def test_a_token_that_is_none_is_refused(cloud, user):
     head, payload, signature = segments(user.access)
-    for token in ["", "x", "Bearer", "Bearer ", "a.b.c", "..", f"{head}.{payload}", f"{head}.{payload}.", f"Basic {user.access}", "A" * 5000]:
+    for token in [
+        "",
+        "x",
+        "Bearer",
+        "Bearer ",
+        "a.b.c",
+        "..",
+        f"{head}.{payload}",
+        f"{head}.{payload}.",
+        f"Basic {user.access}",
+        "A" * 5000,
+    ]:
         refused_as_unauthorized(cloud, token)
     failed(cloud.http().get("/v1/user2"), 401, 100_047)
 

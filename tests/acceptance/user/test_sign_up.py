@@ -51,7 +51,9 @@ def test_a_weak_password_is_refused(sign_up, cloud, password):
     assert not cloud.has_mail(name), "no letter is sent"
 
 
-@pytest.mark.parametrize("name", ["nobody", "a@b", "@example.com", "a b@example.com", "a@@example.com", "a@example.com\r\nBcc: b@example.com"])
+@pytest.mark.parametrize(
+    "name", ["nobody", "a@b", "@example.com", "a b@example.com", "a@@example.com", "a@example.com\r\nBcc: b@example.com"]
+)
 def test_what_is_no_address_is_refused(sign_up, name):
     failed(sign_up(name), 400, 101_002)
 
@@ -60,7 +62,10 @@ def test_a_phone_number_is_refused_with_its_own_code(sign_up):
     assert "e-mail" in failed(sign_up("+15550100"), 400, 101_037)
 
 
-@pytest.mark.parametrize("body, code", [({}, 101_001), ({"password": PASSWORD}, 101_001), ({"user_name": ""}, 101_001), ({"user_name": "a@example.com"}, 101_003)])
+@pytest.mark.parametrize(
+    "body, code",
+    [({}, 101_001), ({"password": PASSWORD}, 101_001), ({"user_name": ""}, 101_001), ({"user_name": "a@example.com"}, 101_003)],
+)
 def test_what_is_missing_is_told(http, body, code):
     failed(http.post("/v1/user2", json=body), 400, code)
 

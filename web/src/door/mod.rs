@@ -1,5 +1,6 @@
 //! The two ways in, and all that both do around a router, so that they answer alike.
 
+#[cfg(feature = "lambda")]
 pub mod lambda;
 
 use std::any::Any;

@@ -75,7 +75,10 @@ def test_what_a_stranger_wants_is_not_kept_for_an_absent_node(cloud, user, mappe
 
 
 def test_a_strangers_node_cannot_be_given_up(user, mapped, stranger):
-    for body in ({"node_id": mapped.id, "operation": "remove"}, {"node_id": mapped.id, "operation": "remove", "user_id": user.id}):
+    for body in (
+        {"node_id": mapped.id, "operation": "remove"},
+        {"node_id": mapped.id, "operation": "remove", "user_id": user.id},
+    ):
         failed(stranger.put("/v1/user/nodes/mapping", body), 400, 103_013)
     assert user.nodes() == [mapped.id]
 
@@ -95,7 +98,22 @@ def test_a_strangers_place_in_a_list_shows_nothing_of_it(user, stranger, map_man
     assert set(page["nodes"]) <= {stranger.device.id}
 
 
-@pytest.mark.parametrize("method, path", [("GET", "/v1/user2"), ("GET", "/v1/user"), ("POST", "/v1/logout2"), ("POST", "/v1/logout"), ("GET", "/v1/user/nodes"), ("GET", "/v1/user/nodes/config"), ("GET", "/v1/user/nodes/status"), ("GET", "/v1/user/nodes/params"), ("PUT", "/v1/user/nodes/params"), ("GET", "/v1/user/nodes/mapping"), ("PUT", "/v1/user/nodes/mapping")])
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("GET", "/v1/user2"),
+        ("GET", "/v1/user"),
+        ("POST", "/v1/logout2"),
+        ("POST", "/v1/logout"),
+        ("GET", "/v1/user/nodes"),
+        ("GET", "/v1/user/nodes/config"),
+        ("GET", "/v1/user/nodes/status"),
+        ("GET", "/v1/user/nodes/params"),
+        ("PUT", "/v1/user/nodes/params"),
+        ("GET", "/v1/user/nodes/mapping"),
+        ("PUT", "/v1/user/nodes/mapping"),
+    ],
+)
 def test_nobody_gets_anything_without_a_token(cloud, mapped, method, path):
     for query in ("", f"?node_id={mapped.id}"):
         failed(cloud.http().request(method, path + query), 401, 100_047)

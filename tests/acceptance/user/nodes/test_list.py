@@ -35,7 +35,10 @@ def pages(user, **query):
         assert len(found) < 200, "the list does not end"
 
 
-@pytest.mark.parametrize("query, sizes", [({}, [100, 20]), ({"num_records": 7}, [7] * 17 + [1]), ({"num_records": 60}, [60, 60]), ({"num_records": 100}, [100, 20])])
+@pytest.mark.parametrize(
+    "query, sizes",
+    [({}, [100, 20]), ({"num_records": 7}, [7] * 17 + [1]), ({"num_records": 60}, [60, 60]), ({"num_records": 100}, [100, 20])],
+)
 def test_pages_hold_every_node_once(crowd, query, sizes):
     user, ids = crowd
     found = pages(user, **query)
@@ -87,7 +90,9 @@ def test_details_are_what_clients_read(user, mapped):
     assert None not in node.values()
 
 
-@pytest.mark.parametrize("query", ["node_id={}", "nodeid={}", "&node_id={}", "node_id={}&node_details=true", "node_details=True&nodeid={}&start_id="])
+@pytest.mark.parametrize(
+    "query", ["node_id={}", "nodeid={}", "&node_id={}", "node_id={}&node_details=true", "node_details=True&nodeid={}&start_id="]
+)
 def test_one_node_always_comes_with_its_details(user, mapped, query):
     page = good(user.get("/v1/user/nodes?" + query.format(mapped.id)))
     assert page["nodes"] == [mapped.id]

@@ -93,7 +93,9 @@ def test_a_strangers_request_cannot_be_polled(user, new_user, device, secret):
     failed(new_user().get(f"/v1/user/nodes/mapping?request_id={request}"), 400, 103_018)
 
 
-@pytest.mark.parametrize("query, code", [("", 103_016), ("?request_id=", 103_016), ("?request_id=unknown", 103_018), ("?request_id=a%2Fb", 103_018)])
+@pytest.mark.parametrize(
+    "query, code", [("", 103_016), ("?request_id=", 103_016), ("?request_id=unknown", 103_018), ("?request_id=a%2Fb", 103_018)]
+)
 def test_a_poll_without_a_known_request_is_refused(user, query, code):
     failed(user.get(f"/v1/user/nodes/mapping{query}"), 400, code)
 
@@ -207,7 +209,10 @@ def test_a_node_that_was_mapped_by_somebody_else_tells_nothing_of_before(user, n
     assert second.node(device.id)["role"] == "primary"
 
 
-@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b'{"user_id":"x"}', b'{"user_id":"a/b","secret_key":"s"}', b"\xff", b'{"node_id":"' + b"x" * 300])
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{", b"[]", b'{"user_id":"x"}', b'{"user_id":"a/b","secret_key":"s"}', b"\xff", b'{"node_id":"' + b"x" * 300],
+)
 def test_a_mapping_that_is_none_is_acknowledged_and_passed_over(user, device, payload):
     user.map(device)
     device.publish("user/mapping", payload)

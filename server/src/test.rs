@@ -1,0 +1,59 @@
+//! What several modules' tests need.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use embedded::{clock::SystemClock, sqlite::SqliteTable};
+use parking_lot::Mutex;
+use shared::{
+    Ports,
+    port::{
+        Rules,
+        fleet::{Fleet, FleetError},
+    },
+};
+use tempfile::TempDir;
+
+use crate::{folder::Folder, wiring};
+
+/// A fleet that only remembers whom it was to disconnect.
+#[derive(Default)]
+pub(crate) struct Recorder(Mutex<Vec<String>>);
+
+impl Recorder {
+    /// Those since the last time.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+#[async_trait]
+impl Fleet for Recorder {
+    async fn publish(&self, _: String, _: Bytes) -> Result<(), FleetError> {
+        Ok(())
+    }
+
+    async fn disconnect(&self, client_id: &str) -> Result<(), FleetError> {
+        self.0.lock().push(client_id.to_owned());
+        Ok(())
+    }
+
+    fn since(&self) -> i64 {
+        0
+    }
+}
+
+/// Ports over a database of their own.
+pub(crate) fn ports(fleet: Arc<dyn Fleet>) -> (Ports, TempDir) {
+    let (ports, _, folder) = ports_and_table(fleet);
+    (ports, folder)
+}
+
+/// The same, with the database.
+pub(crate) fn ports_and_table(fleet: Arc<dyn Fleet>) -> (Ports, Arc<SqliteTable>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Folder::make(folder.path()).unwrap();
+    let table = Arc::new(SqliteTable::memory(Arc::new(SystemClock)).unwrap());
+    (wiring::ports(&data, Arc::clone(&table), fleet, Rules::default()).unwrap(), table, folder)
+}

@@ -1,12 +1,12 @@
 """The fixtures: a running cloud, and makers of users, nodes and command lines."""
 
 import pytest
-from helpers.cli import Cli
-from helpers.cloud import LocalCloud
-from helpers.device import Device
-from helpers.simulated import Simulated
-from helpers.user import User
-from helpers.wire import Wire
+from support.cli import Cli
+from support.cloud import LocalCloud
+from support.device import Device
+from support.simulated import Simulated
+from support.user import User
+from support.wire import Wire
 
 _CLOUDS = pytest.StashKey()
 

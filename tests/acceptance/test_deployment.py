@@ -1,8 +1,8 @@
 """What clients ask of the deployment, and what holds for every answer."""
 
 import pytest
-from helpers.cloud import Http
-from helpers.user import failed, good
+from support.cloud import Http
+from support.user import failed, good
 
 
 @pytest.fixture

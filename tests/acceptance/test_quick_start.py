@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
-from helpers.user import PASSWORD, new_address
-from helpers.wait import settled
+from support.user import PASSWORD, new_address
+from support.wait import settled
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -32,7 +32,7 @@ pub enum ParseError {
 }
 
 /// Parses the command line, with the values of the settings file where the command takes settings and
-/// the command line and the variables leave them open. Subcommands named in `apart` take none.
+/// the command line and the variables leave them open. Commands named in `apart` take none.
 pub fn layered(command: Command, args: &[OsString], apart: &[&str]) -> Result<ArgMatches, ParseError> {
     let first = command.clone().try_get_matches_from(args)?;
     let Some(source) = file_of(leaf(&first, apart)) else { return Ok(first) };
@@ -44,7 +44,7 @@ pub fn layered(command: Command, args: &[OsString], apart: &[&str]) -> Result<Ar
 fn leaf<'a>(matches: &'a ArgMatches, apart: &[&str]) -> Option<&'a ArgMatches> {
     match matches.subcommand() {
         Some((name, _)) if apart.contains(&name) => None,
-        Some((_, inner)) => leaf(inner, apart),
+        Some((_, inner)) => leaf(inner, &[]),
         None => Some(matches),
     }
 }
@@ -143,7 +143,7 @@ fn with_defaults(command: Command, values: &Values, apart: &[&str]) -> Command {
         Some(words) => arg.default_values(words.clone()),
         None => arg,
     });
-    command.mut_subcommands(|inner| if apart.contains(&inner.get_name()) { inner } else { with_defaults(inner, values, apart) })
+    command.mut_subcommands(|inner| if apart.contains(&inner.get_name()) { inner } else { with_defaults(inner, values, &[]) })
 }
 
 #[cfg(test)]
@@ -162,6 +162,14 @@ mod tests {
             #[arg(long)]
             http: Option<String>,
         },
+        #[command(subcommand)]
+        Admin(Inner),
+    }
+
+    /// Of the same name as one that stands apart.
+    #[derive(Subcommand)]
+    enum Inner {
+        Node(Settings),
     }
 
     /// Variables are the process's, so tests set "variables" as another layer of the definition.
@@ -179,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         match parse(folder.path(), text, &[&["serve"], args].concat()) {
             Ok(Verb::Serve(settings)) => Ok(settings),
-            Ok(Verb::Node { .. }) => panic!("another command"),
+            Ok(_) => panic!("another command"),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -247,5 +255,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let Verb::Node { http } = parse(folder.path(), "http = 1", &["node"]).unwrap() else { panic!("another command") };
         assert_eq!(http, None);
+        let args = ["raincloud", "admin", "node", "--config"].map(OsString::from);
+        let args = [args.as_slice(), &[folder.path().join("settings.toml").into()]].concat();
+        let matches = layered(Verb::augment_subcommands(Command::new("raincloud")), &args, &["node"]).unwrap();
+        let Verb::Admin(Inner::Node(settings)) = Verb::from_arg_matches(&matches).unwrap() else { panic!("another command") };
+        assert_eq!(settings.http, Port::At(1));
     }
 }

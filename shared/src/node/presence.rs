@@ -119,11 +119,8 @@ async fn write(ports: &Ports, node: &Grant<Itself>, change: &Change, when: When)
     let merge = Merge::new(key(node.node(), SORT)).set("connected", change.connected).set("at", change.order.ms).when(when);
     // The end of a session that was taken over is later than the beginning of the one that took it over,
     // so its order must not stand in that one's way.
-    let merge = if change.taken_over {
-        merge
-    } else {
-        merge.set("order", change.order.to_string()).set("session", change.session.as_str())
-    };
+    let merge =
+        if change.taken_over { merge } else { merge.set("order", change.order.to_string()).set("session", change.session.as_str()) };
     ports.table.write(Batch::of(Write::Merge(merge))?).await?;
     Ok(())
 }

@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from helpers.cloud import Credentials
-from helpers.device import USERNAME, Device, Dropped, Refused, lamp
-from helpers.user import good
-from helpers.wait import settled
-from helpers.wire import Wire
+from support.cloud import Credentials
+from support.device import USERNAME, Device, Dropped, Refused, lamp
+from support.user import good
+from support.wait import settled
+from support.wire import Wire
 
 
 def comes_in(cloud, credentials, **more):

@@ -1,9 +1,9 @@
 """Which topics are a node's, and that nobody else's are."""
 
 import pytest
-from helpers.device import Device, Dropped, lamp
-from helpers.user import good
-from helpers.wait import settled
+from support.device import Device, Dropped, lamp
+from support.user import good
+from support.wait import settled
 
 
 @pytest.fixture

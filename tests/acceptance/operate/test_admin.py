@@ -7,9 +7,9 @@ import sys
 
 import pytest
 from cryptography import x509
-from helpers.cloud import objects
-from helpers.device import Device, Refused
-from helpers.simulated import Simulated
+from support.cloud import objects
+from support.device import Device, Refused
+from support.simulated import Simulated
 
 
 def test_a_node_gets_all_that_its_factory_needs(cloud, tmp_path):

@@ -5,9 +5,9 @@ import signal
 import subprocess
 
 import pytest
-from helpers.cloud import BINARY, objects
-from helpers.user import PASSWORD, good, new_address
-from helpers.wait import until
+from support.cloud import BINARY, objects
+from support.user import PASSWORD, good, new_address
+from support.wait import until
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 import requests
-from helpers.device import Device, Dropped, Refused, config, lamp, param
-from helpers.user import failed, good
-from helpers.wait import TimedOut, settled
+from support.device import Device, Dropped, Refused, config, lamp, param
+from support.user import failed, good
+from support.wait import TimedOut, settled
 
 ROUNDS = 5
 

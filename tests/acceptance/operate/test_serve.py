@@ -8,11 +8,11 @@ import subprocess
 import time
 
 import pytest
-from helpers.cloud import BINARY, clean_environment
-from helpers.device import Device
-from helpers.ports import free_port
-from helpers.user import good
-from helpers.wait import until
+from support.cloud import BINARY, clean_environment
+from support.device import Device
+from support.ports import free_port
+from support.user import good
+from support.wait import until
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from helpers.user import PASSWORD, User, failed, good, new_address
+from support.user import PASSWORD, User, failed, good, new_address
 
 
 def login(cloud, name, password, path="/v1/login2"):

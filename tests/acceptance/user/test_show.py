@@ -1,6 +1,6 @@
 """`GET /v1/user2`: the caller."""
 
-from helpers.user import good
+from support.user import good
 
 
 def test_both_names_of_the_path_show_the_caller(user):

@@ -1,7 +1,7 @@
 """`POST /v1/user2`: an account and its confirmation."""
 
 import pytest
-from helpers.user import PASSWORD, failed, good, new_address
+from support.user import PASSWORD, failed, good, new_address
 
 PATHS = ["/v1/user2", "/v1/user"]
 

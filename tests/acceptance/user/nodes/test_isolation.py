@@ -1,9 +1,9 @@
 """Two users see nothing of each other's nodes, whatever they ask."""
 
 import pytest
-from helpers.device import Device, lamp
-from helpers.user import failed, failed_body, good
-from helpers.wait import settled
+from support.device import Device, lamp
+from support.user import failed, failed_body, good
+from support.wait import settled
 
 
 @pytest.fixture

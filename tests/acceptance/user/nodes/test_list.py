@@ -4,8 +4,8 @@ import re
 import time
 
 import pytest
-from helpers.device import config, lamp, param
-from helpers.user import failed, good
+from support.device import config, lamp, param
+from support.user import failed, good
 
 
 @pytest.fixture

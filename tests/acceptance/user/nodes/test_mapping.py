@@ -3,9 +3,9 @@
 import secrets
 
 import pytest
-from helpers.device import lamp
-from helpers.user import failed, good
-from helpers.wait import settled
+from support.device import lamp
+from support.user import failed, good
+from support.wait import settled
 
 RESET = {"user_id": "esp-rmaker", "secret_key": "failed", "reset": True}
 

@@ -4,10 +4,10 @@ import json
 import time
 
 import pytest
-from helpers.device import Device, config, lamp, param
-from helpers.user import failed, failed_body, good
-from helpers.wait import settled, until
-from helpers.wire import Wire, publish
+from support.device import Device, config, lamp, param
+from support.user import failed, failed_body, good
+from support.wait import settled, until
+from support.wire import Wire, publish
 
 PATH = "/v1/user/nodes/params"
 

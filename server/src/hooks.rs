@@ -16,7 +16,7 @@ use shared::{
 };
 use web::App;
 
-use crate::topics;
+use crate::{arrival::Arrivals, topics};
 
 /// Raincloud's hooks. The broker is made with them before the application, which needs the broker, can
 /// be; until [`begin`](Self::begin) nobody gets in.
@@ -24,12 +24,13 @@ pub struct NodeHooks {
     app: OnceLock<App>,
     /// Makes session ids different from those of earlier runs.
     run: i64,
+    arrivals: Arrivals,
 }
 
 impl NodeHooks {
     /// Hooks of a broker that starts at this moment, in ms.
     pub fn new(start: i64) -> Self {
-        Self { app: OnceLock::new(), run: start }
+        Self { app: OnceLock::new(), run: start, arrivals: Arrivals::default() }
     }
 
     /// Lets nodes in. Called once.
@@ -90,7 +91,7 @@ impl Hooks for NodeHooks {
             client_id: connection.client_id.clone(),
             topic: message.topic.to_string(),
             payload: message.payload.clone(),
-            at: app.ports.clock.now_ms(),
+            at: self.arrivals.next(connection, app.ports.clock.now_ms()),
         };
         // Basic ingest is for the rules alone (contract `mqtt-and-node.md` §1.5).
         let handled = if message.topic.starts_with("$aws/") { Action::Swallow } else { Action::Route };
@@ -243,6 +244,15 @@ mod tests {
         }
         let params = world.ports.table.get(&Key::new(TableId::Nodes, "node#n1", "params")).await.unwrap().unwrap();
         assert!(params.fields.contains_key("p/Light/Power"));
+    }
+
+    #[test]
+    fn what_arrives_later_counts_as_later() {
+        let arrivals = Arrivals::default();
+        let (first, second) = (connection(1, "n1", None), connection(2, "n1", None));
+        // Within a millisecond, then with the clock set back, then over another connection.
+        assert_eq!([1000, 1000, 1000, 2000, 500, 500].map(|now| arrivals.next(&first, now)), [1000, 1001, 1002, 2000, 2001, 2002]);
+        assert_eq!([500, 3000].map(|now| arrivals.next(&second, now)), [2003, 3000]);
     }
 
     #[tokio::test]

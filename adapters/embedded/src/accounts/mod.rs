@@ -2,9 +2,9 @@
 //!
 //! | table `identity` | sample | read by |
 //! |---|---|---|
-//! | `account#<folded name>` / `credential` | see [`credential`] | sign up, confirm, log in |
-//! | `session#<user>` / `<session>` | see [`session`] | refresh, log out |
-//! | `keys` / `signing` | see [`keys`] | once in a process |
+//! | `account#<folded name>` / `credential` | see the module `credential` | sign up, confirm, log in |
+//! | `session#<user>` / `<session>` | see the module `session` | refresh, log out |
+//! | `keys` / `signing` | see the module `keys` | once in a process |
 //!
 //! Costs: sign up 1 get, 1 write; confirm 1 get, 2 writes; log in 1 get, 1 write; a wrong password 1 get,
 //! 1 or 2 writes; refresh 1 get; log out 1 write; checking a token nothing.

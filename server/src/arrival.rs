@@ -23,4 +23,9 @@ impl Arrivals {
         self.0.fetch_max(at, Ordering::Relaxed);
         at
     }
+
+    /// This moment, no earlier than any before.
+    pub fn moment(&self, now: i64) -> i64 {
+        self.0.fetch_max(now, Ordering::Relaxed).max(now)
+    }
 }

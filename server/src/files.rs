@@ -4,8 +4,10 @@ use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    process,
 };
+
+use embedded::clock::RandomIds;
+use shared::port::clock::Ids as _;
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +58,13 @@ pub fn write_new(path: &Path, content: &[u8], readers: Readers) -> io::Result<()
 
 fn write_part(path: &Path, content: &[u8], readers: Readers) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", process::id()));
+    name.push(format!(".{}.part", RandomIds.id()));
     let part = path.with_file_name(name);
-    forget(&part);
     write_new(&part, content, readers).inspect_err(|_| forget(&part))?;
     Ok(part)
 }
 
-/// What is left of a part does no harm; the next one of this process replaces it.
+/// What is left of a part does no harm.
 fn forget(part: &Path) {
     let _ = fs::remove_file(part);
 }

@@ -3,7 +3,10 @@
 //! A certificate was checked in the handshake; it is checked again at CONNECT, where the client id must be
 //! its node's. A publish is acknowledged when its event was handled, so when what it changes is on disk.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use broker::{Action, BoxFuture, Connection, Event as Happening, EventFailed, Hooks, Message, Reason, Refusal};
 use shared::{
@@ -14,9 +17,14 @@ use shared::{
         presence::{Change, Order},
     },
 };
+use tokio::time::timeout;
 use web::App;
 
 use crate::{arrival::Arrivals, topics};
+
+/// For handling one message or event. What hangs must not hold the node's connection, and its next ones,
+/// for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Raincloud's hooks. The broker is made with them before the application, which needs the broker, can
 /// be; until [`begin`](Self::begin) nobody gets in.
@@ -41,13 +49,13 @@ impl NodeHooks {
     }
 
     /// The broker tells the events of a client in their order, so the time at which they are told orders
-    /// them; the number of the connection decides within a millisecond.
+    /// them, also when the clock is set back; the number of the connection decides within a millisecond.
     fn change(&self, app: &App, connection: &Connection, ended: Option<Reason>) -> Change {
         Change {
             connected: ended.is_none(),
             taken_over: ended == Some(Reason::TakenOver),
             session: format!("{}-{}", self.run, connection.id),
-            order: Order { ms: app.ports.clock.now_ms(), version: connection.id },
+            order: Order { ms: self.arrivals.moment(app.ports.clock.now_ms()), version: connection.id },
         }
     }
 }
@@ -61,7 +69,7 @@ async fn admit(app: Option<&App>, connection: &Connection) -> Result<(), Refusal
         Ok(Some(known)) if known.revoked => Err(Refusal::NotAuthorized),
         Ok(Some(known)) if known.node.as_str() == connection.client_id => Ok(()),
         Ok(Some(known)) => {
-            tracing::info!(client_id = connection.client_id, node = %known.node, "refused: the certificate is another node's");
+            tracing::debug!(client_id = connection.client_id, node = %known.node, "refused: the certificate is another node's");
             Err(Refusal::NotAuthorized)
         }
         Ok(None) => Err(Refusal::NotAuthorized),
@@ -98,13 +106,17 @@ impl Hooks for NodeHooks {
         let client_id = connection.client_id.clone();
         Box::pin(async move {
             // Nothing may be awaited before this: its write takes its place on the first poll.
-            match ::node::on_event(&app, event).await {
-                Ok(()) => handled,
-                Err(Error::Refused(refusal)) => {
-                    tracing::info!(client_id, %refusal, "a message was refused");
+            match timeout(PATIENCE, ::node::on_event(&app, event)).await {
+                Ok(Ok(())) => handled,
+                Ok(Err(Error::Refused(refusal))) => {
+                    tracing::debug!(client_id, %refusal, "a message was refused");
                     handled
                 }
-                Err(error) => {
+                Err(_) => {
+                    tracing::error!(client_id, "a message was not handled in time");
+                    Action::Fail
+                }
+                Ok(Err(error)) => {
                     tracing::error!(client_id, error = &error as &dyn std::error::Error, "a message could not be handled");
                     Action::Fail
                 }
@@ -127,13 +139,16 @@ impl Hooks for NodeHooks {
             Happening::Subscribed { filter } => Event::Subscribed { client_id, filter },
             Happening::Unsubscribed { .. } => return Box::pin(async { Ok(()) }),
         };
-        Box::pin(async move { ::node::on_event(&app, event).await.map_err(|error| EventFailed(Box::new(error))) })
+        Box::pin(async move {
+            let handled = timeout(PATIENCE, ::node::on_event(&app, event)).await;
+            handled.map_err(|late| EventFailed(Box::new(late)))?.map_err(|error| EventFailed(Box::new(error)))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use broker::{Bytes, Peer, Protocol};
     use shared::{

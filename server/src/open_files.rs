@@ -13,8 +13,9 @@ mod unix {
 
     use super::OTHERS;
 
-    /// Asks the system for as many as it allows, and says so if that is too little for these connections.
-    pub fn raise(connections: u64) {
+    /// Asks the system for as many files as these connections need, and says so if it allows fewer.
+    /// Returns for how many connections there is room.
+    pub fn raise(connections: u64) -> u64 {
         let wanted = connections + OTHERS;
         let before = getrlimit(Resource::Nofile);
         let now = match before.maximum {
@@ -29,11 +30,18 @@ mod unix {
         }
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         if limit < wanted {
-            tracing::warn!(limit, wanted, "the system allows fewer open files than the connections allowed by --max-nodes and --max-http");
+            tracing::warn!(
+                limit,
+                wanted,
+                "the system allows fewer open files than --max-nodes and --max-http need: fewer nodes can connect"
+            );
         }
+        limit.saturating_sub(OTHERS).min(connections)
     }
 }
 
 /// There is no such limit here.
 #[cfg(not(unix))]
-pub fn raise(_: u64) {}
+pub fn raise(connections: u64) -> u64 {
+    connections
+}

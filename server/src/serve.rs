@@ -50,12 +50,15 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let ServeArgs { settings, json } = args;
     let mut stop = Stop::on_signals()?;
-    let server = Server::start(&settings).await?;
+    let server = tokio::select! {
+        started = Server::start(&settings) => started?,
+        () = stop.wait() => return Ok(()),
+    };
     let welcome = server.welcome(&settings);
-    if json {
-        say::json(&welcome.json())?;
-    } else {
-        say::line(welcome.text())?;
+    // Nodes are served whether or not somebody reads this.
+    let told = if json { say::json(&welcome.json()) } else { say::line(welcome.text()) };
+    if let Err(error) = told {
+        tracing::info!(%error, "nobody reads what is printed");
     }
     stop.wait().await;
     tracing::info!("stopping; a second signal ends at once");
@@ -99,16 +102,16 @@ impl Server {
         };
         let tls = Tls::new(certificate, registry).context("the server's certificate can't be used")?;
 
+        let max_nodes = room_for_nodes(settings);
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
-        let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(settings));
+        let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
         let rules = Rules { desired_seconds: settings.desired_seconds };
         let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
         let app = app(ports.clone(), settings);
         hooks.begin(app.clone());
 
-        let front = Front::new(router(app), broker, settings.max_nodes as usize, settings.max_http as usize);
-        open_files::raise(u64::from(settings.max_nodes) + u64::from(settings.max_http));
+        let front = Front::new(router(app), broker, max_nodes, settings.max_http as usize);
         listeners.open_to(&front, &tls);
         let watch = tokio::spawn(revocations::watch(ports));
         Ok(Self { folder, _serving: serving, again, sockets, front, table, watch })
@@ -140,9 +143,17 @@ impl Server {
     }
 }
 
-fn limits(settings: &Settings) -> Limits {
-    // Like IoT Core, which ends a connection that publishes with QoS 2.
-    Limits { connections: settings.max_nodes as usize, max_qos: QoS::AtLeastOnce, ..Limits::default() }
+/// As many nodes as are set, or as there are open files for beside all else.
+fn room_for_nodes(settings: &Settings) -> usize {
+    let beside = u64::from(settings.max_http) + front::HANDSHAKES as u64;
+    let room = open_files::raise(u64::from(settings.max_nodes) + beside);
+    usize::try_from(room.saturating_sub(beside)).unwrap_or(usize::MAX).max(1)
+}
+
+/// Like IoT Core, which ends a connection that publishes with `QoS` 2. Nothing is retained: a retained write
+/// would be done again at each reconnect (contract `mqtt-and-node.md` §1.3).
+fn limits(max_nodes: usize) -> Limits {
+    Limits { connections: max_nodes, max_qos: QoS::AtLeastOnce, retained_messages: 0, ..Limits::default() }
 }
 
 fn app(ports: Ports, settings: &Settings) -> App {
@@ -185,6 +196,13 @@ struct Sockets {
 
 impl Listeners {
     fn open(settings: &Settings) -> anyhow::Result<Self> {
+        for (one, other, flags) in [
+            (settings.http, settings.https, "--http and --https"),
+            (settings.http, settings.mqtts, "--http and --mqtts"),
+            (settings.https, settings.mqtts, "--https and --mqtts"),
+        ] {
+            anyhow::ensure!(one != other || matches!(one, Port::Off | Port::At(0)), "{flags} name the same port");
+        }
         let listen = |port, flag| match port {
             Port::Off => Ok(None),
             Port::At(port) => front::listen(settings.bind, port, flag).map(Some),

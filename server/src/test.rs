@@ -30,8 +30,8 @@ impl Recorder {
 
 #[async_trait]
 impl Fleet for Recorder {
-    async fn publish(&self, _: String, _: Bytes) -> Result<(), FleetError> {
-        Ok(())
+    async fn publish(&self, _: String, _: Bytes) -> Result<Option<usize>, FleetError> {
+        Ok(Some(1))
     }
 
     async fn disconnect(&self, client_id: &str) -> Result<(), FleetError> {

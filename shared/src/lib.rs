@@ -16,6 +16,7 @@
 //! broker, no web framework. Time, ids, settings and tasks come through ports.
 
 pub mod access;
+mod arrival;
 pub mod error;
 pub mod event;
 pub mod id;

@@ -1,6 +1,6 @@
 //! Ports that a test can see and set.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -78,12 +78,13 @@ impl mail::Mail for Mail {
     }
 }
 
-/// Writes down what is published; nobody is subscribed.
+/// Writes down what is published.
 #[derive(Debug, Default)]
 pub struct Fleet {
     published: Mutex<Vec<(String, String)>>,
     disconnected: Mutex<Vec<String>>,
     since: AtomicI64,
+    deaf: AtomicBool,
 }
 
 impl Fleet {
@@ -97,6 +98,11 @@ impl Fleet {
         std::mem::take(&mut self.disconnected.lock())
     }
 
+    /// From now on nobody is subscribed, or somebody is.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Ordering::SeqCst);
+    }
+
     /// The broker begins anew at this time, ms since the epoch.
     pub fn restart_at(&self, ms: i64) {
         self.since.store(ms, Ordering::SeqCst);
@@ -105,9 +111,12 @@ impl Fleet {
 
 #[async_trait]
 impl fleet::Fleet for Fleet {
-    async fn publish(&self, topic: String, payload: Bytes) -> Result<(), FleetError> {
+    async fn publish(&self, topic: String, payload: Bytes) -> Result<Option<usize>, FleetError> {
+        if self.deaf.load(Ordering::SeqCst) {
+            return Ok(Some(0));
+        }
         self.published.lock().push((topic, String::from_utf8(payload.to_vec()).unwrap()));
-        Ok(())
+        Ok(Some(1))
     }
 
     async fn disconnect(&self, client_id: &str) -> Result<(), FleetError> {

@@ -1,6 +1,5 @@
 //! What each operation asks of storage and of the broker, kept in `tests/snapshots/costs.txt` so that a
-//! change which makes one dearer is seen in review (`UPDATE_EXPECT=1` writes it anew). The bounds are
-//! those of the design.
+//! change which makes one dearer is seen in review (`UPDATE_EXPECT=1` writes it anew).
 
 use expect_test::expect_file;
 use serde_json::json;

@@ -3,33 +3,48 @@
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
+    time::{Duration, Instant},
 };
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use parking_lot::Mutex;
 
 /// Addresses remembered before those that are back at their full quota are dropped.
 const REMEMBERED: usize = 10_000;
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// A limit for each address; in memory, so for one process.
-pub struct Throttle(DefaultKeyedRateLimiter<IpAddr>);
+pub struct Throttle {
+    limiter: DefaultKeyedRateLimiter<IpAddr>,
+    tidied: Mutex<Instant>,
+}
 
 impl Throttle {
     /// So many tries a minute, and as many at once.
     pub fn per_minute(tries: NonZeroU32) -> Self {
-        Self(RateLimiter::keyed(Quota::per_minute(tries)))
+        Self { limiter: RateLimiter::keyed(Quota::per_minute(tries)), tidied: Mutex::new(Instant::now()) }
     }
 
     /// Takes one of the address's tries, if it has any left. A client owns its whole IPv6 /64, so that
     /// counts as one address.
     pub fn admits(&self, address: IpAddr) -> bool {
-        if self.0.len() > REMEMBERED {
-            self.0.retain_recent();
-        }
+        self.tidy();
         let address = match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
             address @ IpAddr::V4(_) => address,
         };
-        self.0.check_key(&address).is_ok()
+        self.limiter.check_key(&address).is_ok()
+    }
+
+    /// Forgets addresses that are back at their full quota; not for every try, since it looks at all.
+    fn tidy(&self) {
+        if self.limiter.len() > REMEMBERED
+            && let Some(mut tidied) = self.tidied.try_lock()
+            && tidied.elapsed() >= TIDY_EVERY
+        {
+            self.limiter.retain_recent();
+            *tidied = Instant::now();
+        }
     }
 }
 

@@ -23,10 +23,10 @@ impl BrokerFleet {
 
 #[async_trait]
 impl Fleet for BrokerFleet {
-    async fn publish(&self, topic: String, payload: Bytes) -> Result<(), FleetError> {
+    async fn publish(&self, topic: String, payload: Bytes) -> Result<Option<usize>, FleetError> {
         let sessions = self.broker.publish(Message::new(topic, payload));
         tracing::trace!(sessions, "published");
-        Ok(())
+        Ok(Some(sessions))
     }
 
     async fn disconnect(&self, client_id: &str) -> Result<(), FleetError> {
@@ -38,5 +38,23 @@ impl Fleet for BrokerFleet {
 
     fn since(&self) -> i64 {
         self.since
+    }
+}
+
+/// The broker is in another process, which reads from the database what it has to do.
+pub struct Elsewhere;
+
+#[async_trait]
+impl Fleet for Elsewhere {
+    async fn publish(&self, _: String, _: Bytes) -> Result<Option<usize>, FleetError> {
+        Err(FleetError("nodes are not connected to this process".into()))
+    }
+
+    async fn disconnect(&self, _: &str) -> Result<(), FleetError> {
+        Ok(())
+    }
+
+    fn since(&self) -> i64 {
+        0
     }
 }

@@ -3,14 +3,12 @@
 
 use std::{env, error::Error, path::PathBuf, sync::Arc};
 
-use broker::{Action, Broker, Connection, Event, EventFailed, Hooks, Limits, Message, Refusal};
-use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use shared::{Ports, port::Rules};
 
 use crate::{
     accounts::{Accounts, Settings},
     clock::{RandomIds, SystemClock},
-    fleet::BrokerFleet,
+    fleet::Elsewhere,
     mailbox::Mailbox,
     sqlite::SqliteTable,
 };
@@ -34,31 +32,5 @@ pub fn from_env() -> Result<Local, Box<dyn Error + Send + Sync>> {
     let mail = Arc::new(Mailbox::open(&data.join("mailbox"))?);
     let settings = Settings { issuer: format!("https://{host}") };
     let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
-    let fleet = Arc::new(BrokerFleet::new(Broker::new(Arc::new(Closed), Limits::default()), &*clock));
-    Ok(Local { ports: Ports { table, fleet, identity, clock, ids, rules: Rules::default() }, host })
-}
-
-/// Lets nobody in: there is no listener.
-struct Closed;
-
-impl Hooks for Closed {
-    fn authenticate<'a>(&'a self, _: &'a Connection) -> BoxFuture<'a, Result<(), Refusal>> {
-        ready(Err(Refusal::NotAuthorized)).boxed()
-    }
-
-    fn may_subscribe(&self, _: &Connection, _: &str) -> bool {
-        false
-    }
-
-    fn may_publish(&self, _: &Connection, _: &str) -> bool {
-        false
-    }
-
-    fn publish(&self, _: &Arc<Connection>, _: &Message) -> BoxFuture<'static, Action> {
-        ready(Action::Fail).boxed()
-    }
-
-    fn event(&self, _: &Arc<Connection>, _: Event) -> BoxFuture<'static, Result<(), EventFailed>> {
-        ready(Ok(())).boxed()
-    }
+    Ok(Local { ports: Ports { table, fleet: Arc::new(Elsewhere), identity, clock, ids, rules: Rules::default() }, host })
 }

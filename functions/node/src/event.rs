@@ -43,7 +43,11 @@ async fn on_message(app: &App, node: &Grant<Itself>, suffix: &str, payload: &[u8
         "config" => on_config(app, node, payload, at).await,
         "params/local" => on_params(app, node, Kind::Changed, payload, at).await,
         "params/local/init" => on_params(app, node, Kind::Init, payload, at).await,
-        "user/mapping" => on_mapping(app, node, payload).await,
+        // With a group id, nodes report here instead of on `params/local`.
+        _ if suffix.strip_prefix("params/local/").is_some_and(|group| !group.contains('/')) => {
+            on_params(app, node, Kind::Changed, payload, at).await
+        }
+        "user/mapping" => on_mapping(app, node, payload, at).await,
         // No part of the cloud that runs yet reads the others.
         _ => Ok(Understood::Yes),
     };
@@ -74,8 +78,8 @@ async fn on_params(app: &App, node: &Grant<Itself>, kind: Kind, payload: &[u8], 
     Ok(Understood::Yes)
 }
 
-async fn on_mapping(app: &App, node: &Grant<Itself>, payload: &[u8]) -> Result<Understood> {
+async fn on_mapping(app: &App, node: &Grant<Itself>, payload: &[u8], at: i64) -> Result<Understood> {
     let Some(report) = mapping::report::parse(node.node(), payload) else { return Ok(Understood::No) };
-    mapping::report::report(&app.ports, node, report).await?;
+    mapping::report::report(&app.ports, node, report, at).await?;
     Ok(Understood::Yes)
 }

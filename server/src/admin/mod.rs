@@ -8,17 +8,9 @@ mod revoke;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use clap::Subcommand;
-use embedded::sqlite::SqliteTable;
-use shared::{
-    Ports,
-    port::{
-        Rules,
-        fleet::{Fleet, FleetError},
-    },
-};
+use embedded::{fleet::Elsewhere, sqlite::SqliteTable};
+use shared::{Ports, port::Rules};
 
 use crate::{folder::Folder, wiring};
 
@@ -65,24 +57,5 @@ impl Opened {
 
     async fn close(self) {
         self.table.close().await;
-    }
-}
-
-/// The nodes are connected to another process, if at all: the server reads from the database what it has
-/// to do.
-struct Elsewhere;
-
-#[async_trait]
-impl Fleet for Elsewhere {
-    async fn publish(&self, _: String, _: Bytes) -> Result<(), FleetError> {
-        Err(FleetError("nodes are not connected to this process".into()))
-    }
-
-    async fn disconnect(&self, _: &str) -> Result<(), FleetError> {
-        Ok(())
-    }
-
-    fn since(&self) -> i64 {
-        0
     }
 }

@@ -4,6 +4,7 @@
 mod http;
 mod listen;
 mod patient;
+mod waiting;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,13 +19,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use listen::{ListenError, listen};
 
+use self::waiting::{Place, Waiting};
 use crate::{
     seldom::Seldom,
     tls::{Secured, Serves, Tls},
 };
 
-/// Connections beyond those that are served, for handshakes.
-const HANDSHAKES: usize = 512;
+/// Connections beyond those that are served, whose handshake is under way.
+pub const HANDSHAKES: usize = waiting::IN_ALL;
 
 /// What a port speaks.
 #[derive(Clone)]
@@ -42,7 +44,8 @@ pub struct Front(Arc<Inner>);
 struct Inner {
     router: Router,
     broker: Broker,
-    open: Arc<Semaphore>,
+    waiting: Waiting,
+    nodes: Arc<Semaphore>,
     http: Arc<Semaphore>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -57,7 +60,8 @@ impl Front {
         Self(Arc::new(Inner {
             router,
             broker,
-            open: Arc::new(Semaphore::new(max_nodes + max_http + HANDSHAKES)),
+            waiting: Waiting::default(),
+            nodes: Arc::new(Semaphore::new(max_nodes)),
             http: Arc::new(Semaphore::new(max_http)),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -115,30 +119,40 @@ impl Inner {
     }
 
     fn begin(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr, speaks: Speaks) {
-        let Some(place) = self.place(&self.open, remote) else { return };
+        // One that is to be secured waits first; any other takes its place among the requests.
+        let waits = match speaks {
+            Speaks::Plain => None,
+            Speaks::Tls(..) => match self.waiting.place(remote.ip().to_canonical()) {
+                Some(place) => Some(place),
+                None => return self.say_full(remote),
+            },
+        };
         if let Err(error) = stream.set_nodelay(true) {
             // It has gone already.
             tracing::debug!(%remote, %error, "TCP_NODELAY can't be set");
         }
         let inner = Arc::clone(self);
         self.tasks.spawn(async move {
-            inner.connection(stream, remote, speaks).await;
-            drop(place);
+            inner.connection(stream, remote, speaks, waits).await;
         });
     }
 
     fn place(&self, places: &Arc<Semaphore>, remote: SocketAddr) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(places).try_acquire_owned().ok();
-        if place.is_none()
-            && let Some(unsaid) = self.full.happened()
-        {
-            tracing::warn!(%remote, unsaid, "too many connections: one was closed at once");
+        if place.is_none() {
+            self.say_full(remote);
         }
         place
     }
 
+    fn say_full(&self, remote: SocketAddr) {
+        if let Some(unsaid) = self.full.happened() {
+            tracing::warn!(%remote, unsaid, "too many connections: one was closed at once");
+        }
+    }
+
     /// The parts are boxed, so that a node's task, of which there are many, holds only its own.
-    async fn connection(&self, stream: TcpStream, remote: SocketAddr, speaks: Speaks) {
+    async fn connection(&self, stream: TcpStream, remote: SocketAddr, speaks: Speaks, waits: Option<Place>) {
         let (tls, serves) = match speaks {
             Speaks::Plain => return Box::pin(self.http(stream, remote)).await,
             Speaks::Tls(tls, serves) => (tls, serves),
@@ -148,8 +162,12 @@ impl Inner {
             () = self.stop.cancelled() => return,
             secured = Box::pin(tls.accept(stream, serves)) => secured,
         };
+        drop(waits);
         match secured {
-            Ok(Secured::Mqtt(stream, peer)) => Box::pin(self.broker.serve(stream, remote, Some(peer))).await,
+            Ok(Secured::Mqtt(stream, peer)) => {
+                let Some(_place) = self.place(&self.nodes, remote) else { return };
+                Box::pin(self.broker.serve(stream, remote, Some(peer))).await;
+            }
             Ok(Secured::Http(stream)) => Box::pin(self.http(stream, remote)).await,
             Err(error) => {
                 if let Some(unsaid) = self.refused.happened() {

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `user#<user>` / `node#<node>` | `{role: "primary", mapped_at: 1790000000}` | every grant; the list of a user's nodes |
 //! | `node#<node>` / `user#<user>` | `{role: "primary"}` | who has the node, when it changes hands |
-//! | `node#<node>` / `owner` | `{user: "<user>"}` | the lock under which a node changes hands |
+//! | `node#<node>` / `owner` | `{user: "<user>", since: 1790000000000}` | the lock under which a node changes hands |
 //!
 //! A grant costs one get; a change of hands one query and one batch.
 

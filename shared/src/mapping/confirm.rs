@@ -8,7 +8,7 @@ use crate::{
         role::RoleName,
     },
     id::{NodeId, UserId},
-    port::table::{Batch, Key, Merge, Query, Record, TableId, When, Write},
+    port::table::{Batch, Key, Merge, Query, Record, TableId, Value, When, Write},
 };
 
 /// Users that leave in one batch: two records each, beside those of the new one.
@@ -22,6 +22,8 @@ pub(super) struct Holders {
     pub(super) users: Vec<UserId>,
     /// The primary user who mapped it.
     pub(super) owner: Option<UserId>,
+    /// When the owner mapped it, ms since the epoch.
+    pub(super) since: i64,
     owner_record: Option<Record>,
     /// More users than these are left.
     pub(super) more: bool,
@@ -35,7 +37,8 @@ impl Holders {
         let users = page.records.iter().filter_map(association::user_of).collect();
         let owner_record = page.records.into_iter().find(|record| record.key.sort == OWNER);
         let owner = owner_record.as_ref().and_then(|record| record.str("user")?.parse().ok());
-        Ok(Self { users, owner, owner_record, more: page.next.is_some() })
+        let since = owner_record.as_ref().and_then(|record| record.int("since")).unwrap_or_default();
+        Ok(Self { users, owner, since, owner_record, more: page.next.is_some() })
     }
 
     /// Holds as long as nobody else changed the node's owner.
@@ -88,7 +91,7 @@ fn halves(node: &NodeId, request: &UserHalf, report: &NodeHalf) -> [(Key, When);
     ]
 }
 
-fn leave<'a>(node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
+pub(super) fn leave<'a>(node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
     users.flat_map(|user| association::delete(user, node)).collect()
 }
 
@@ -96,7 +99,8 @@ fn leave<'a>(node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Writ
 fn hand_over(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf, holders: &Holders, keeps_shares: bool) -> Result<Batch> {
     let user = &request.user;
     let mut writes = leave(node, holders.users.iter().filter(|other| *other != user && !keeps_shares));
-    writes.push(Write::put(association::owner_key(node), [("user", user.as_str())], holders.unchanged()));
+    let owner = [("user", Value::from(user.as_str())), ("since", ports.clock.now_ms().into())];
+    writes.push(Write::put(association::owner_key(node), owner, holders.unchanged()));
     let association = Association { node: node.clone(), role: RoleName::Primary, mapped_at: ports.clock.now() };
     writes.extend(association::put(user, &association));
     writes.extend(halves(node, request, report).map(|(key, when)| Write::Delete { key, when }));

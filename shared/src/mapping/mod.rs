@@ -8,8 +8,8 @@
 //! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…"}` | the node's half, when it arrives |
 //! | `nodes` | `node#<node>` / `mapping#node` | `{user: "<user>", secret: "…", reset: false}` | the user's half, when it arrives |
 //!
-//! A request costs 2 gets and 1 batch, the node's half 1 get and 1 write; confirming 1 query and 1
-//! batch more. The halves live for [`WINDOW_SECONDS`].
+//! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 1 query and
+//! 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`].
 
 mod confirm;
 pub mod poll;

@@ -50,11 +50,15 @@ pub fn parse(node: &NodeId, payload: &[u8]) -> Option<Report> {
     Some(Report::Map { user: user_id.parse().ok()?, secret: secret_key, reset })
 }
 
-/// Does what the node reports; done again, it changes nothing more.
-pub async fn report(ports: &Ports, node: &Grant<Itself>, report: Report) -> Result<()> {
+/// Does what the node reported at this moment, ms since the epoch; done again, it changes nothing more.
+pub async fn report(ports: &Ports, node: &Grant<Itself>, report: Report, at: i64) -> Result<()> {
     let Report::Map { user, secret, reset } = report else {
-        return remove::remove_all(ports, node).await;
+        return remove::reset(ports, node, None, at).await;
     };
+    if reset {
+        // Whether or not the user's half ever comes.
+        remove::reset(ports, node, Some(&user), at).await?;
+    }
     let id = node.node();
     let put = Write::Put {
         key: node_half_key(id),

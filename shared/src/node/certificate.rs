@@ -14,6 +14,8 @@ const REGISTRY: &str = "registry";
 const REVOCATIONS: &str = "revocations";
 /// How long the broker's process has to notice a revocation.
 const REVOCATION_SECONDS: i64 = 86_400;
+/// How long after a new certificate was registered connections by the old one are still ended.
+const RENEWED_SECONDS: i64 = 3;
 
 /// The SHA-256 of a certificate's DER form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +87,21 @@ pub async fn register(ports: &Ports, node: &Grant<Itself>, fingerprint: &Fingerp
     ];
     let old = before.as_ref().and_then(|record| record.str("fingerprint"));
     if let Some(old) = old.filter(|old| *old != fingerprint.to_string()) {
-        writes.push(mark_revoked(old));
+        writes.extend([mark_revoked(old), note_revocation(ports, id)]);
     }
+    let replaces = writes.len() > 3;
     ports.table.write(Batch::new(writes)?).await?;
-    Ok(())
+    if replaces { Ok(ports.fleet.disconnect(id.as_str()).await?) } else { Ok(()) }
+}
+
+/// For the broker's process, which may be another.
+fn note_revocation(ports: &Ports, node: &NodeId) -> Write {
+    Write::Put {
+        key: Key::new(TableId::Nodes, REVOCATIONS, format!("{:016}#{node}", ports.clock.now_ms())),
+        fields: [("node".to_owned(), node.as_str().into())].into(),
+        expires: Some(ports.clock.now() + REVOCATION_SECONDS),
+        when: When::Always,
+    }
 }
 
 fn mark_revoked(fingerprint: &str) -> Write {
@@ -101,17 +114,10 @@ pub async fn revoke(ports: &Ports, node: &Grant<Itself>) -> Result<()> {
     let id = node.node();
     let record = ports.table.get(&key(id, SORT)).await?.ok_or(Refusal::InvalidNodeId)?;
     let fingerprint = record.str("fingerprint").ok_or(Error::Corrupt("node"))?;
-    let now_ms = ports.clock.now_ms();
-    let revocation = Write::Put {
-        key: Key::new(TableId::Nodes, REVOCATIONS, format!("{now_ms:016}#{id}")),
-        fields: [("node".to_owned(), id.as_str().into())].into(),
-        expires: Some(ports.clock.now() + REVOCATION_SECONDS),
-        when: When::Always,
-    };
     let writes = vec![
         Write::Merge(Merge::new(key(id, SORT)).set("revoked", true).when(When::Version(record.version))),
         mark_revoked(fingerprint),
-        revocation,
+        note_revocation(ports, id),
     ];
     ports.table.write(Batch::new(writes)?).await?;
     Ok(ports.fleet.disconnect(id.as_str()).await?)
@@ -121,13 +127,17 @@ pub async fn revoke(ports: &Ports, node: &Grant<Itself>) -> Result<()> {
 /// on. `None` begins with all that are still noted.
 pub async fn end_revoked(ports: &Ports, after: Option<Cursor>) -> Result<Option<Cursor>> {
     let page = ports.table.query(Query::prefix(TableId::Nodes, REVOCATIONS, "", 100).after(after.clone())).await?;
-    let mut last = after;
-    for record in &page.records {
-        if let Some(node) = record.str("node") {
-            ports.fleet.disconnect(node).await?;
+    let nodes: Vec<NodeId> = page.records.iter().filter_map(|record| record.str("node")?.parse().ok()).collect();
+    let keys: Vec<Key> = nodes.iter().map(|id| key(id, SORT)).collect();
+    let now = ports.table.get_many(&keys).await?;
+    for (node, record) in nodes.iter().zip(now) {
+        // One that has got a new certificate since is left alone once its old connection has ended.
+        let renewed = record.filter(|record| record.bool("revoked") == Some(false)).and_then(|record| record.int("registered_at"));
+        if renewed.is_none_or(|at| at + RENEWED_SECONDS > ports.clock.now()) {
+            ports.fleet.disconnect(node.as_str()).await?;
         }
-        last = Some(Cursor::at(record.key.sort.clone()));
     }
+    let last = page.records.last().map(|record| Cursor::at(record.key.sort.clone())).or(after);
     Ok(last)
 }
 

@@ -9,9 +9,10 @@ use crate::{
         Grant, Load,
         role::{Itself, Secondary},
     },
+    arrival::{self, Yield},
     id::NodeId,
     params,
-    port::table::{Batch, Key, Merge, Record, Value as Stored, Write},
+    port::table::{Key, Merge, Record, Value as Stored},
 };
 
 /// The sort key of the record.
@@ -124,7 +125,7 @@ pub fn show(_: &Grant<Secondary>, config: Option<Config>) -> Result<Config> {
 pub async fn report(ports: &Ports, node: &Grant<Itself>, config: &Config, at: i64) -> Result<()> {
     let text = serde_json::to_string(config.as_json()).map_err(|_| Error::Corrupt("config"))?;
     let merge = Merge::new(key(node.node(), SORT)).set("config", Stored::Json(text)).newer_than(at);
-    let before = ports.table.write(Batch::of(Write::Merge(merge))?).await?;
+    let before = arrival::write(ports, merge, Yield::Future).await?;
     match before.as_ref().map(read) {
         Some(Ok(before)) if before != *config => params::forget_gone(ports, node, &before, config, at).await,
         _ => Ok(()),

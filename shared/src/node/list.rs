@@ -11,7 +11,7 @@ use crate::{
     },
     id::NodeId,
     params::Params,
-    port::table::{Cursor, Query, TableId},
+    port::table::{Cursor, MAX_PAGE_BYTES, Query, Record, TableId},
 };
 
 /// Nodes on a page, and the most that may be asked for.
@@ -47,13 +47,25 @@ pub async fn ids(ports: &Ports, caller: &Caller, limit: usize, after: Option<Cur
     Ok((associations, page.next))
 }
 
-/// A page of the caller's nodes with their details. 1 query, 1 batched get.
+/// A page of the caller's nodes with their details, shorter where it would have more than
+/// [`MAX_PAGE_BYTES`]. 1 query, 1 batched get.
 pub async fn details(ports: &Ports, caller: &Caller, limit: usize, after: Option<Cursor>) -> Result<(Vec<Details>, Option<Cursor>)> {
-    let (associations, next) = ids(ports, caller, limit, after).await?;
+    let (associations, mut next) = ids(ports, caller, limit, after).await?;
     let keys: Vec<_> = associations.iter().flat_map(|association| Loaded::keys(&association.node)).collect();
     let mut records = ports.table.get_many(&keys).await?.into_iter();
-    let details = associations.into_iter().map(|association| Ok(Details::new(association, Loaded::read(ports, &mut records)?)));
-    Ok((details.collect::<Result<_>>()?, next))
+    let (mut details, mut bytes) = (Vec::new(), 0);
+    for association in associations {
+        let own: Vec<_> = records.by_ref().take(Loaded::keys(&association.node).len()).collect();
+        bytes += own.iter().flatten().map(Record::size).sum::<usize>();
+        if bytes > MAX_PAGE_BYTES
+            && let Some(Details { association: last, .. }) = details.last()
+        {
+            next = Some(Cursor::at(association::node_partition(&last.node)));
+            break;
+        }
+        details.push(Details::new(association, Loaded::read(ports, &mut own.into_iter())?));
+    }
+    Ok((details, next))
 }
 
 /// One of the caller's nodes with its details. 1 batched get.

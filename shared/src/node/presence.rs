@@ -10,13 +10,12 @@ use crate::{
         Grant, Load,
         role::{Itself, Secondary},
     },
+    arrival::CLOCK_TOLERANCE_MS,
     id::NodeId,
     port::table::{Batch, Key, Merge, Record, Value, When, Write},
 };
 
 const SORT: &str = "presence";
-/// How far in the future a stored time must lie before the clock counts as set back.
-const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
 /// The place of an event in a node's history: first by time, then by the broker's counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +79,12 @@ impl Load for Presence {
 /// The node's presence, for somebody who may see it.
 pub fn show(_: &Grant<Secondary>, presence: Presence) -> Presence {
     presence
+}
+
+/// The node's presence as it is now. 1 get.
+pub(crate) async fn read(ports: &Ports, grant: &Grant<Secondary>) -> Result<Presence> {
+    let record = ports.table.get(&key(grant.node(), SORT)).await?;
+    Presence::read(ports, &mut std::iter::once(record))
 }
 
 /// Notes a change. Whatever the order in which changes arrive, and however often, the newest counts.

@@ -12,11 +12,17 @@ use crate::{
 /// What a user wants: values by device or service and param.
 pub type Wanted = Map<String, Value>;
 
+/// The longest message to a node: that of IoT Core, less what surrounds it.
+const MAX_BYTES: usize = 120_000;
+
 /// Checks every value; the refusal names the first that does not fit.
 pub fn check(config: &Config, wanted: &Wanted) -> Result<(), Refusal> {
     let refuse = |what: String| Err(Refusal::InvalidParam(what));
     if wanted.is_empty() {
         return refuse("no params are given".to_owned());
+    }
+    if serde_json::to_string(wanted).map_or(MAX_BYTES, |text| text.len()) >= MAX_BYTES {
+        return refuse(format!("more than {MAX_BYTES} bytes can't be sent to a node"));
     }
     for (component, params) in wanted {
         let Some(params) = params.as_object().filter(|params| !params.is_empty()) else {

@@ -1,15 +1,17 @@
 //! Sending wanted params to a node, at once or when it comes back.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::{DESIRED, SORT, check::Wanted, split};
 use crate::{
     Error, Ports, Result,
-    access::{Grant, role::Itself},
-    id::NodeId,
+    access::{Grant, association, role::Itself},
+    id::{NodeId, UserId},
     node,
-    port::table::Value as Stored,
+    port::table::{Batch, MAX_MERGE_FIELDS, Merge, Record, Value as Stored, Write},
 };
 
 /// The topic on which a node takes wanted params (contract `mqtt-and-node.md` §2.5).
@@ -17,24 +19,76 @@ pub fn topic(node: &NodeId) -> String {
     format!("node/{node}/params/remote")
 }
 
-/// Publishes wanted params. JSON as nodes read it: no white space, `/` and `&` bare, ints as ints.
-pub(super) async fn publish(ports: &Ports, node: &NodeId, wanted: &Wanted) -> Result<()> {
+/// Publishes wanted params. JSON as nodes read it: no white space, `/` and `&` bare, ints as ints. Returns
+/// the number of receivers, where it is known.
+pub(super) async fn publish(ports: &Ports, node: &NodeId, wanted: &Wanted) -> Result<Option<usize>> {
     let payload = serde_json::to_vec(wanted).map_err(|_| Error::Corrupt("wanted params"))?;
     Ok(ports.fleet.publish(topic(node), Bytes::from(payload)).await?)
 }
 
+/// What somebody wants of a param.
+struct Desire {
+    field: String,
+    at: i64,
+    component: String,
+    param: String,
+    value: Value,
+    until: i64,
+    by: Option<UserId>,
+}
+
 /// Publishes what is still wanted of a node that has just subscribed. It stays wanted until the node
-/// reports it or its time is over. 1 get, and 1 publish if there is anything.
+/// reports it, its time is over, or whoever wanted it has the node no more. 1 get; if anything is
+/// wanted, 1 batched get and 1 publish more; 1 write more for what is over.
 pub async fn deliver(ports: &Ports, node: &Grant<Itself>) -> Result<()> {
-    let record = ports.table.get(&node::key(node.node(), SORT)).await?;
-    let now = ports.clock.now();
-    let mut wanted = Wanted::new();
-    for (name, field) in record.iter().flat_map(|record| &record.fields) {
-        let (Some((component, param)), Stored::Json(text)) = (split(DESIRED, name), &field.value) else { continue };
-        let mut desired: Value = serde_json::from_str(text).map_err(|_| Error::Corrupt("desired params"))?;
-        if desired["until"].as_i64().is_some_and(|until| until > now) {
-            wanted.entry(component).or_insert_with(|| Wanted::new().into())[param] = desired["v"].take();
-        }
+    let id = node.node();
+    let record = ports.table.get(&node::key(id, SORT)).await?;
+    let desires = record.iter().flat_map(desires).collect::<Result<Vec<_>>>()?;
+    if desires.is_empty() {
+        return Ok(());
     }
-    if wanted.is_empty() { Ok(()) } else { publish(ports, node.node(), &wanted).await }
+    let holders = holders(ports, id, &desires).await?;
+    let now = ports.clock.now();
+    let counts = |desire: &Desire| desire.until > now && desire.by.as_ref().is_some_and(|by| holders.contains(by));
+    let (wanted, over): (Vec<_>, Vec<_>) = desires.into_iter().partition(counts);
+    for some in over.chunks(MAX_MERGE_FIELDS) {
+        // What is wanted anew meanwhile has a later time, and stays.
+        let newest = some.iter().map(|desire| desire.at).max().unwrap_or_default();
+        let forget = Merge::new(node::key(id, SORT)).newer_than(newest + 1);
+        let forget = some.iter().fold(forget, |forget, desire| forget.remove(&desire.field));
+        ports.table.write(Batch::of(Write::Merge(forget))?).await?;
+    }
+    let mut payload = Wanted::new();
+    for Desire { component, param, value, .. } in wanted {
+        payload.entry(component).or_insert_with(|| Wanted::new().into())[param] = value;
+    }
+    if !payload.is_empty() {
+        publish(ports, id, &payload).await?;
+    }
+    Ok(())
+}
+
+fn desires(record: &Record) -> impl Iterator<Item = Result<Desire>> {
+    record.fields.iter().filter_map(|(name, field)| {
+        let (component, param) = split(DESIRED, name)?;
+        let Stored::Json(text) = &field.value else { return None };
+        let read = |mut stored: Value| Desire {
+            field: name.clone(),
+            at: field.at.unwrap_or_default(),
+            component,
+            param,
+            value: stored["v"].take(),
+            until: stored["until"].as_i64().unwrap_or_default(),
+            by: stored["by"].as_str().and_then(|by| by.parse().ok()),
+        };
+        Some(serde_json::from_str(text).map(read).map_err(|_| Error::Corrupt("desired params")))
+    })
+}
+
+/// Those of the users who wanted something that still have the node. 1 batched get.
+async fn holders(ports: &Ports, node: &NodeId, desires: &[Desire]) -> Result<BTreeSet<UserId>> {
+    let users: BTreeSet<&UserId> = desires.iter().filter_map(|desire| desire.by.as_ref()).collect();
+    let keys: Vec<_> = users.iter().map(|user| association::user_key(user, node)).collect();
+    let records = ports.table.get_many(&keys).await?;
+    Ok(users.into_iter().zip(records).filter_map(|(user, record)| record.map(|_| user.clone())).collect())
 }

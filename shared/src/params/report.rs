@@ -8,11 +8,12 @@ use super::{DESIRED, REPORTED, SORT, Values, field};
 use crate::{
     Ports, Result,
     access::{Grant, role::Itself},
+    arrival::{self, Yield},
     node::{
         self,
         config::{Config, ParamSpec},
     },
-    port::table::{Batch, Change, MAX_MERGE_FIELDS, Merge, Value, Write},
+    port::table::{Change, MAX_MERGE_FIELDS, Merge, Value},
 };
 
 /// Which of the two a message is.
@@ -25,8 +26,9 @@ pub enum Kind {
 }
 
 /// Parses a report. A device whose value is no object is passed over, as nodes do; `None` if the
-/// message is no JSON object.
+/// message is no JSON object, or is nested more deeply than readers of JSON follow.
 pub fn parse(payload: &[u8]) -> Option<Values> {
+    serde_json::from_slice::<serde_json::Value>(payload).ok()?;
     let devices: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(payload).ok()?;
     Some(devices.into_iter().filter_map(|(device, params)| Some((device, serde_json::from_str(params.get()).ok()?))).collect())
 }
@@ -69,12 +71,12 @@ async fn merge(ports: &Ports, node: &Grant<Itself>, changes: Vec<Vec<(String, Ch
     for own in changes {
         if merge.changes.len() + own.len() > MAX_MERGE_FIELDS {
             let full = std::mem::replace(&mut merge, Merge::new(key.clone()).newer_than(at));
-            ports.table.write(Batch::of(Write::Merge(full))?).await?;
+            arrival::write(ports, full, Yield::Future).await?;
         }
         merge.changes.extend(own);
     }
     if !merge.changes.is_empty() {
-        ports.table.write(Batch::of(Write::Merge(merge))?).await?;
+        arrival::write(ports, merge, Yield::Future).await?;
     }
     Ok(())
 }

@@ -1,20 +1,25 @@
 //! Setting params: checked against the node's config, published, and kept as desired while the node
-//! is offline.
+//! is away.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use super::check::Wanted;
 use super::{DESIRED, SORT, check, deliver, field};
 use crate::{
-    Ports, Refusal, Result,
+    Error, Ports, Refusal, Result,
     access::{
-        Caller,
+        Caller, Grant,
         grant::{self, Granted},
         role::Secondary,
     },
+    arrival::{self, Yield},
     id::NodeId,
-    node::{self, config::Config, presence::Presence},
-    port::table::{Batch, MAX_MERGE_FIELDS, Merge, Value as Stored, Write},
+    node::{
+        self,
+        config::Config,
+        presence::{self, Presence},
+    },
+    port::table::{MAX_MERGE_FIELDS, Merge, TableError, Value as Stored},
 };
 
 /// Nodes that one request may set (contract `rest-4-schemas.md`, `SetMultiNodeParamsRequestsBody`).
@@ -25,61 +30,64 @@ pub const MAX_NODES: usize = 25;
 pub enum Done {
     /// Published to a node that is online.
     Sent,
-    /// The node is offline; it gets the change if it comes back within so many seconds.
+    /// The node is away; it gets the change if it comes back within so many seconds.
     Kept(i64),
-    /// The node is offline and the owner lets nothing be kept.
+    /// The node is away and the owner lets nothing be kept.
     Offline,
 }
 
-/// Sets params of some nodes, each by itself. 1 batched get; for each node 1 publish, and 1 write if
-/// it is offline.
+/// Sets params of some nodes, each by itself. 1 batched get; for each node 1 publish, or 1 write and 1
+/// get if it is away.
 pub async fn set(ports: &Ports, caller: &Caller, wanted: Vec<(NodeId, Wanted)>) -> Result<Vec<Result<Done>>> {
     let (nodes, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
     let granted = grant::grants(ports, caller, nodes).await?;
     let mut done = Vec::new();
     for (granted, wanted) in granted.into_iter().zip(wanted) {
         done.push(match granted {
-            Ok(granted) => set_one(ports, granted, &wanted).await,
+            Ok(granted) => set_one(ports, caller, granted, &wanted).await,
             Err(error) => Err(error),
         });
     }
     Ok(done)
 }
 
-async fn set_one(ports: &Ports, granted: Granted<Secondary, (Option<Config>, Presence)>, wanted: &Wanted) -> Result<Done> {
+async fn set_one(ports: &Ports, caller: &Caller, granted: Granted<Secondary, (Option<Config>, Presence)>, wanted: &Wanted) -> Result<Done> {
     let (config, presence) = granted.loaded;
     check::check(&config.ok_or(Refusal::NoConfig)?, wanted)?;
     let node = granted.grant.node();
+    // A node that has connected but not subscribed yet would miss it.
+    if presence.is_connected() && deliver::publish(ports, node, wanted).await? != Some(0) {
+        return Ok(Done::Sent);
+    }
     let keep = ports.rules.desired_seconds;
-    let done = match (presence.is_connected(), keep) {
-        (true, _) => Done::Sent,
-        (false, 1..) => {
-            keep_desired(ports, node, wanted, keep).await?;
-            Done::Kept(keep)
-        }
-        (false, _) => Done::Offline,
-    };
-    // Also to a node that was offline a moment ago: if it subscribed meanwhile and read what is desired
-    // before that was stored, it still gets the change.
-    deliver::publish(ports, node, wanted).await?;
-    Ok(done)
+    if keep == 0 {
+        return Ok(Done::Offline);
+    }
+    keep_desired(ports, caller, &granted.grant, wanted, keep).await?;
+    // If it came back meanwhile and looked for what is desired before that was stored, it is sent now.
+    if presence::read(ports, &granted.grant).await?.is_connected() {
+        deliver::publish(ports, node, wanted).await?;
+    }
+    Ok(Done::Kept(keep))
 }
 
-async fn keep_desired(ports: &Ports, node: &NodeId, wanted: &Wanted, keep: i64) -> Result<()> {
+/// Stores each value with whose wish it is and how long it counts.
+async fn keep_desired(ports: &Ports, caller: &Caller, grant: &Grant<Secondary>, wanted: &Wanted, keep: i64) -> Result<()> {
     let until = ports.clock.now() + keep;
-    let fields: Vec<_> = wanted
-        .iter()
-        .flat_map(|(component, params)| {
-            params.as_object().into_iter().flatten().map(move |(param, value)| {
-                let desired = serde_json::json!({ "v": value, "until": until });
-                (field(DESIRED, component, param), Stored::Json(desired.to_string()))
-            })
-        })
-        .collect();
+    let mut fields = Vec::new();
+    for (component, params) in wanted {
+        for (param, value) in params.as_object().into_iter().flatten() {
+            let desired = json!({ "v": value, "until": until, "by": caller.user_id().as_str() });
+            fields.push((field(DESIRED, component, param), Stored::Json(desired.to_string())));
+        }
+    }
     for some in fields.chunks(MAX_MERGE_FIELDS) {
-        let merge = Merge::new(node::key(node, SORT)).newer_than(ports.clock.now_ms());
+        let merge = Merge::new(node::key(grant.node(), SORT)).newer_than(ports.clock.now_ms());
         let merge = some.iter().fold(merge, |merge, (name, value)| merge.set(name, value.clone()));
-        ports.table.write(Batch::of(Write::Merge(merge))?).await?;
+        arrival::write(ports, merge, Yield::All).await.map_err(|error| match error {
+            Error::Table(TableError::TooLarge(_)) => Refusal::InvalidParam("there is no room to keep this for the node".to_owned()).into(),
+            error => error,
+        })?;
     }
     Ok(())
 }

@@ -13,8 +13,9 @@ pub struct FleetError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 #[async_trait]
 pub trait Fleet: Send + Sync + 'static {
     /// Publishes with `QoS` 1 and retain 0 (contract `mqtt-and-node.md` §1.3). Returns when the broker has
-    /// taken the message, not when a client has.
-    async fn publish(&self, topic: String, payload: Bytes) -> Result<(), FleetError>;
+    /// taken the message, not when a client has; with the number of clients that it is for, where the
+    /// broker tells.
+    async fn publish(&self, topic: String, payload: Bytes) -> Result<Option<usize>, FleetError>;
 
     /// Ends the client's connection, if it has one.
     async fn disconnect(&self, client_id: &str) -> Result<(), FleetError>;

@@ -231,3 +231,48 @@ async fn bad_requests_are_named() {
         cloud.call(call).await.expect_failure(400, 103_018);
     }
 }
+
+#[tokio::test]
+async fn a_reset_that_is_told_late_leaves_a_newer_mapping() {
+    let cloud = Cloud::new();
+    let (first, second) = (cloud.user("a").await, cloud.user("b").await);
+    cloud.light(&first, "n1").await;
+    let reset_at = 1_790_000_010_000;
+    cloud.clock.pass(50);
+    cloud.map(&second, "n1").await;
+    let reset = r#"{"node_id":"n1","user_id":"esp-rmaker","secret_key":"failed","reset":true}"#;
+    cloud.publish_at("n1", "user/mapping", reset, reset_at).await.unwrap();
+    assert_eq!(nodes(&cloud, &second).await, json!(["n1"]));
+    cloud.publish_at("n1", "user/mapping", reset, reset_at + 90_000).await.unwrap();
+    assert_eq!(nodes(&cloud, &second).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_node_that_was_given_to_somebody_anew_leaves_all_others_at_once() {
+    let cloud = Cloud::new();
+    let (first, guest, second) = (cloud.user("a").await, cloud.user("g").await, cloud.user("b").await);
+    cloud.light(&first, "n1").await;
+    cloud.share(&guest, "n1").await;
+    cloud.clock.pass(1);
+    tell(&cloud, &second, "n1", "s2", true).await;
+    for user in [&first, &guest, &second] {
+        assert_eq!(nodes(&cloud, user).await, json!([]));
+    }
+    let request = ask(&cloud, &second, "n1", "s2").await;
+    assert_eq!(poll(&cloud, &second, &request).await, "confirmed");
+}
+
+#[tokio::test]
+async fn removing_never_takes_the_node_from_a_new_owner() {
+    for _ in 0..100 {
+        let cloud = Cloud::new();
+        let (a, b) = (cloud.user("a").await, cloud.user("b").await);
+        cloud.light(&a, "n1").await;
+        let request = ask(&cloud, &b, "n1", "s2").await;
+        let remove = json!({ "node_id": "n1", "operation": "remove" });
+        let removal = cloud.call(Call::put("/v1/user/nodes/mapping").by(&a.access).json(&remove));
+        join(removal, tell(&cloud, &b, "n1", "s2", false)).await;
+        assert_eq!(poll(&cloud, &b, &request).await, "confirmed");
+        assert_eq!((nodes(&cloud, &a).await, nodes(&cloud, &b).await), (json!([]), json!(["n1"])));
+    }
+}

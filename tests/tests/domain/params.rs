@@ -49,6 +49,7 @@ async fn what_the_config_does_not_declare_is_not_shown() {
 async fn a_late_or_repeated_report_undoes_nothing() {
     let (cloud, user) = light().await;
     let now = 1_790_000_100_000;
+    cloud.clock.pass(200);
     for (brightness, at) in [(1, now), (3, now + 2), (2, now + 1), (3, now + 2), (1, now)] {
         cloud.publish_at("n1", "params/local", &format!(r#"{{"Light":{{"Brightness":{brightness}}}}}"#), at).await.unwrap();
     }
@@ -102,16 +103,14 @@ async fn a_list_is_answered_entry_by_entry() {
     cloud.fleet.take();
     let entry = |node: &str, brightness: i64| json!({ "node_id": node, "payload": { "Light": { "Brightness": brightness } } });
     let put = |body: Value| cloud.call(Call::put("/v1/user/nodes/params").by(&user.access).json(&body));
-    let answer = put(json!([entry("n1", 1), entry("n2", 101), entry("n3", 3), entry("n/4", 4)])).await;
-    answer.expect_failure(400, 100_010);
-    let answer = put(json!([entry("n3", 3), entry("n2", 101), entry("n1", 1)])).await.expect(207);
+    let odd = json!({ "node_id": "n5", "payload": true });
+    let answer = put(json!([entry("n3", 3), entry("n2", 101), entry("n/4", 4), odd, entry("n1", 1)])).await.expect(207);
     let outcome = |index: usize| {
         (answer[index]["node_id"].as_str().unwrap(), answer[index]["status"].as_str().unwrap(), answer[index]["error_code"].as_u64())
     };
-    assert_eq!(
-        [outcome(0), outcome(1), outcome(2)],
-        [("n3", "failure", Some(100_010)), ("n2", "failure", Some(100_012)), ("n1", "success", None)]
-    );
+    let failed = |node: &'static str, code: u64| (node, "failure", Some(code));
+    let expected = [failed("n3", 100_010), failed("n2", 100_012), failed("n/4", 100_010), failed("n5", 100_006), ("n1", "success", None)];
+    assert_eq!([0, 1, 2, 3, 4].map(outcome), expected);
     assert_eq!(cloud.fleet.take(), sent(r#"{"Light":{"Brightness":1}}"#));
     for bad in [
         json!([]),
@@ -226,4 +225,81 @@ async fn a_node_speaks_for_itself_alone() {
     };
     node::on_event(&cloud.app, event).await.unwrap();
     assert_eq!(cloud.params(&user, "n1").await["Light"]["Power"], false);
+}
+
+#[tokio::test]
+async fn a_node_that_has_not_subscribed_yet_gets_what_is_set_when_it_does() {
+    let (cloud, user) = light().await;
+    cloud.fleet.set_deaf(true);
+    set(&cloud, &user, json!({ "Light": { "Power": true } })).await.expect(200);
+    cloud.fleet.set_deaf(false);
+    cloud.subscribe("n1").await.unwrap();
+    assert_eq!(cloud.fleet.take(), sent(r#"{"Light":{"Power":true}}"#));
+}
+
+#[tokio::test]
+async fn what_a_user_wanted_goes_with_the_users_right() {
+    let (cloud, user) = light().await;
+    cloud.clock.pass(1);
+    cloud.presence("n1", false, 1).await.unwrap();
+    let wish = json!({ "Light": { "Power": true }, "RMUserAuth": { "UserToken": "mine" } });
+    set(&cloud, &user, wish).await.expect(200);
+    cloud.map(&cloud.user("b").await, "n1").await;
+    cloud.fleet.take();
+    cloud.subscribe("n1").await.unwrap();
+    assert_eq!(cloud.fleet.take(), []);
+    let record = cloud.ports().table.get(&Key::new(TableId::Nodes, "node#n1", "params")).await.unwrap().unwrap();
+    assert!(!record.fields.keys().any(|name| name.starts_with("d/")), "what is over is forgotten");
+}
+
+#[tokio::test]
+async fn of_two_wishes_at_the_same_moment_the_later_counts() {
+    let (cloud, user) = light().await;
+    cloud.clock.pass(1);
+    cloud.presence("n1", false, 1).await.unwrap();
+    for brightness in [1, 2, 3] {
+        set(&cloud, &user, json!({ "Light": { "Brightness": brightness } })).await.expect(200);
+    }
+    cloud.fleet.take();
+    cloud.subscribe("n1").await.unwrap();
+    assert_eq!(cloud.fleet.take(), sent(r#"{"Light":{"Brightness":3}}"#));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_does_not_shut_out_what_follows() {
+    let (cloud, user) = light().await;
+    cloud.clock.pass(1800);
+    cloud.publish("n1", "config", &light_config("n1")).await.unwrap();
+    cloud.publish("n1", "params/local", r#"{"Light":{"Brightness":1}}"#).await.unwrap();
+    cloud.clock.pass(-1800);
+    cloud.publish("n1", "params/local", r#"{"Light":{"Brightness":2}}"#).await.unwrap();
+    assert_eq!(cloud.params(&user, "n1").await["Light"]["Brightness"], 2);
+    cloud.publish("n1", "config", r#"{"node_id":"n1"}"#).await.unwrap();
+    cloud.call(Call::get("/v1/user/nodes/params?node_id=n1").by(&user.access)).await.expect_failure(400, 102_006);
+}
+
+#[tokio::test]
+async fn more_than_a_message_holds_is_refused() {
+    let (cloud, user) = light().await;
+    let long = json!({ "Light": { "Name": "x".repeat(120_000) } });
+    set(&cloud, &user, long).await.expect_failure(400, 100_012);
+    assert_eq!(cloud.fleet.take(), []);
+}
+
+#[tokio::test]
+async fn what_is_nested_too_deeply_is_not_taken() {
+    let (cloud, user) = light().await;
+    let deep = format!(r#"{{"Light":{{"Name":{}{}}}}}"#, "[".repeat(50_000), "]".repeat(50_000));
+    cloud.publish("n1", "params/local", &deep).await.unwrap();
+    assert_eq!(cloud.params(&user, "n1").await["Light"]["Name"], "Lamp");
+}
+
+#[tokio::test]
+async fn a_node_in_a_group_reports_there() {
+    let (cloud, user) = light().await;
+    cloud.clock.pass(1);
+    cloud.publish("n1", "params/local/g7Qx2", r#"{"Light":{"Power":true}}"#).await.unwrap();
+    assert_eq!(cloud.params(&user, "n1").await["Light"]["Power"], true);
+    cloud.publish("n1", "params/local/a/b", r#"{"Light":{"Power":false}}"#).await.unwrap();
+    assert_eq!(cloud.params(&user, "n1").await["Light"]["Power"], true);
 }

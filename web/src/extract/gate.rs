@@ -1,5 +1,7 @@
 //! The gates: every handler's first argument, which says who may come in.
 
+use std::{net::IpAddr, sync::Arc};
+
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, header::AUTHORIZATION, request::Parts},
@@ -10,7 +12,7 @@ use shared::{
 };
 
 use super::{ip::ClientIp, query::Query};
-use crate::{App, Failure};
+use crate::{App, Failure, throttle::Throttle};
 
 /// Says who may come in.
 pub trait Gate {}
@@ -19,9 +21,19 @@ pub trait Gate {}
 #[derive(Debug)]
 pub struct Public;
 
-/// Anybody, but each address only so often: for what can be guessed at, such as logins and codes.
-#[derive(Debug)]
-pub struct Attempt;
+/// Anybody, but each address only so often for what can be guessed at, such as passwords and codes: the
+/// handler takes one of the address's tries with [`Attempt::take`].
+pub struct Attempt(Option<(Arc<Throttle>, IpAddr)>);
+
+impl Attempt {
+    /// Takes a try, if any is left.
+    pub fn take(&self) -> Result<(), Failure> {
+        match &self.0 {
+            Some((throttle, address)) if !throttle.admits(*address) => Err(Refusal::TooManyTries.into()),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// A user with a valid access token.
 #[derive(Debug)]
@@ -56,11 +68,11 @@ impl FromRequestParts<App> for Attempt {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let Some(throttle) = &app.throttle else { return Ok(Self) };
+        let Some(throttle) = &app.throttle else { return Ok(Self(None)) };
         // Without an address nothing could be counted, so nothing is let in.
         let closed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, 100_001, "the client's address is unknown");
         let ClientIp(address) = parts.extensions.get().copied().ok_or_else(closed)?;
-        if throttle.admits(address) { Ok(Self) } else { Err(Refusal::TooManyTries.into()) }
+        Ok(Self(Some((Arc::clone(throttle), address))))
     }
 }
 

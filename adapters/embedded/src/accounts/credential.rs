@@ -13,7 +13,7 @@ use shared::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{Result, engine};
+use super::{Result, conflict, engine};
 
 /// Seconds for which a code is good.
 pub(super) const CODE_SECONDS: i64 = 600;
@@ -140,9 +140,14 @@ impl Credential {
         write(table, self.merge().set("locked_until", now + LOCK_SECONDS).when(When::Present)).await
     }
 
-    /// The write that forgets wrong passwords after a right one, if there were any.
-    pub(super) fn forgive(&self) -> Option<Write> {
-        (self.int("failed") > 0).then(|| Write::Merge(self.merge().set("failed", 0).when(When::Present)))
+    /// The write beside a session's: the account must not have been locked while the password was
+    /// looked at, or guesses at the same moment would not count; and wrong passwords are forgotten.
+    pub(super) fn still_open(&self, now: i64) -> Write {
+        let when = When::FieldLess("locked_until".to_owned(), (now + 1).into());
+        if self.int("failed") > 0 {
+            return Write::Merge(self.merge().set("failed", 0).when(when));
+        }
+        Write::Check { key: self.record.key.clone(), when }
     }
 
     fn merge(&self) -> Merge {
@@ -164,9 +169,4 @@ async fn write(table: &dyn Table, merge: Merge) -> Result<()> {
     let batch = Batch::of(Write::Merge(merge)).map_err(IdentityError::engine)?;
     table.write(batch).await.map_err(conflict)?;
     Ok(())
-}
-
-/// Somebody else is at the same account at the same moment: nobody types that fast.
-fn conflict(error: shared::port::table::TableError) -> IdentityError {
-    if error.is_conflict() { IdentityError::TooManyTries } else { engine(error) }
 }

@@ -108,7 +108,7 @@ impl Identity for Accounts {
         }
         let session = Session::new(credential.user_id().clone(), credential.user_name(), now, &*self.ids);
         let (id, access) = self.issue(&session.subject()).await?;
-        let refresh = session.begin(&*self.table, credential.forgive()).await?;
+        let refresh = session.begin(&*self.table, credential.still_open(now)).await?;
         Ok(Tokens { id, access, refresh: Some(refresh) })
     }
 
@@ -138,4 +138,10 @@ impl Identity for Accounts {
 /// Storage failed, other than by a condition that the caller looks for.
 fn engine(error: TableError) -> IdentityError {
     IdentityError::engine(error)
+}
+
+/// A condition that fails means that somebody else is at the same account at the same moment, or that it
+/// was just locked: nobody types that fast.
+fn conflict(error: TableError) -> IdentityError {
+    if error.is_conflict() { IdentityError::TooManyTries } else { engine(error) }
 }

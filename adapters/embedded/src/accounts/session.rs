@@ -15,7 +15,7 @@ use shared::{
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{Result, engine, token::Subject};
+use super::{Result, conflict, engine, token::Subject};
 
 /// A session lives at most a year.
 const SESSION_SECONDS: i64 = 365 * 86_400;
@@ -56,7 +56,7 @@ impl Session {
 
     /// Stores the session, with what else belongs into the same batch, and returns the refresh token.
     /// 1 write.
-    pub(super) async fn begin(self, table: &dyn Table, beside: Option<Write>) -> Result<String> {
+    pub(super) async fn begin(self, table: &dyn Table, beside: Write) -> Result<String> {
         let secret = digest(&SHA256, self.secret.as_bytes()).as_ref().to_vec();
         let fields = [("user_name", self.user_name.as_str().into()), ("secret", Value::Bytes(secret)), ("began", self.began.into())];
         let put = Write::Put {
@@ -65,8 +65,8 @@ impl Session {
             expires: Some(self.began + SESSION_SECONDS),
             when: When::Absent,
         };
-        let batch = Batch::new([Some(put), beside].into_iter().flatten().collect()).map_err(IdentityError::engine)?;
-        table.write(batch).await.map_err(engine)?;
+        let batch = Batch::new(vec![put, beside]).map_err(IdentityError::engine)?;
+        table.write(batch).await.map_err(conflict)?;
         Ok(format!("{}.{}.{}", self.user_id, self.id, self.secret))
     }
 

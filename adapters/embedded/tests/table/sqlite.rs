@@ -271,7 +271,8 @@ async fn expired_records_are_swept() {
     // Nothing is seen of the thousand expired ones before the sweep either.
     let seen = async || table.query(Query::prefix(TableId::Nodes, "p", "", 2000)).await.unwrap().records.len();
     assert_eq!(seen().await, 201);
-    assert_eq!(count(&path), 1201);
+    // The sweep that follows the last answer may have seen the new time.
+    assert!([1201, 701].contains(&count(&path)), "{}", count(&path));
     // Portion by portion. The sweep follows the answer to a write, so another one waits for it.
     for most in [702, 202, 202] {
         table.write(put(&key("q", "a"), 1)).await.unwrap();

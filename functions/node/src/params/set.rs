@@ -47,10 +47,13 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, query: Query, B
         let done = done.into_iter().next().unwrap_or(Err(Refusal::NotYourNode.into()))?;
         return Ok(Success::new(describe(done)).into_response());
     }
-    let wanted = entries(body)?;
-    let nodes: Vec<_> = wanted.iter().map(|(node, _)| node.to_string()).collect();
-    let done = set::set(&app.ports, &caller, wanted).await?;
-    let outcomes = nodes.into_iter().zip(done).map(|(node_id, done)| {
+    let entries = entries(body)?;
+    let ids: Vec<_> = entries.iter().map(|entry| entry.node_id.clone()).collect();
+    let parsed: Vec<_> = entries.into_iter().map(parse).collect();
+    let wanted: Vec<_> = parsed.iter().flatten().cloned().collect();
+    let mut done = set::set(&app.ports, &caller, wanted).await?.into_iter();
+    let outcomes = ids.into_iter().zip(parsed).map(|(node_id, parsed)| {
+        let done = parsed.and_then(|_| done.next().unwrap_or(Err(Refusal::NotYourNode.into())));
         let body = match done {
             Ok(done) => OutcomeBody::Success(Success::new(describe(done))),
             Err(error) => OutcomeBody::Failure(Failure::from(error).into_body()),
@@ -60,21 +63,22 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, query: Query, B
     Ok((StatusCode::MULTI_STATUS, Json(outcomes.collect::<Vec<_>>())).into_response())
 }
 
-fn entries(body: Value) -> Result<Vec<(NodeId, set::Wanted)>> {
+fn entries(body: Value) -> Result<Vec<Entry>> {
     let shape = |why: &str| Refusal::InvalidBody(why.to_owned());
     let entries: Vec<Entry> =
         serde_json::from_value(body).map_err(|_| shape("a list of node_id and payload is needed, or node_id in the query"))?;
     if !(1..=MAX_NODES).contains(&entries.len()) {
         return Err(shape("1 to 25 nodes can be set at once").into());
     }
-    let mut seen = HashSet::new();
-    let parse = |Entry { node_id, payload }: Entry| {
-        if !seen.insert(node_id.clone()) {
-            return Err(shape("a node stands in the list twice").into());
-        }
-        Ok((node_id.parse().map_err(|_| Refusal::NotYourNode)?, set::wanted(payload)?))
-    };
-    entries.into_iter().map(parse).collect()
+    let different: HashSet<_> = entries.iter().map(|entry| &entry.node_id).collect();
+    if different.len() < entries.len() {
+        return Err(shape("a node stands in the list twice").into());
+    }
+    Ok(entries)
+}
+
+fn parse(Entry { node_id, payload }: Entry) -> shared::Result<(NodeId, set::Wanted)> {
+    Ok((node_id.parse().map_err(|_| Refusal::NotYourNode)?, set::wanted(payload)?))
 }
 
 fn describe(done: Done) -> String {

@@ -29,10 +29,12 @@ pub struct Reply {
 }
 
 /// Gives tokens.
-pub async fn post(_: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Json<Reply>> {
+pub async fn post(attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Json<Reply>> {
     let tokens = match request {
         Request { refreshtoken: Some(token), .. } => log_in::refresh(&app.ports, &token).await?,
+        // A refresh token can't be guessed, so extending a session takes no try.
         Request { user_name, password, .. } => {
+            attempt.take()?;
             let name: UserName = user_name.unwrap_or_default().parse()?;
             let password = password.ok_or(Refusal::PasswordOrCodeMissing)?;
             log_in::log_in(&app.ports, &name, &password).await?

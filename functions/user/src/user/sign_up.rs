@@ -18,7 +18,8 @@ pub struct Request {
 }
 
 /// Makes an account, or confirms it.
-pub async fn post(_: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Response> {
+pub async fn post(attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Response> {
+    attempt.take()?;
     let name: UserName = request.user_name.unwrap_or_default().parse()?;
     match (request.verification_code, request.password) {
         (Some(code), _) => {

@@ -83,6 +83,11 @@ impl<'a> ParamSpec<'a> {
         self.str("data_type")
     }
 
+    /// Is what is written to it a list of operations, not a state? (contract `mqtt-and-node.md` §7.2, §7.3)
+    pub fn takes_operations(self) -> bool {
+        matches!(self.str("type").or_else(|| self.str("param_type")), Some("esp.param.schedules" | "esp.param.scenes"))
+    }
+
     /// Does it have the property `read` or `write`?
     pub fn has(self, property: &str) -> bool {
         let properties = self.0.get("properties").and_then(Value::as_array);

@@ -21,9 +21,7 @@ pub fn check(config: &Config, wanted: &Wanted) -> Result<(), Refusal> {
     if wanted.is_empty() {
         return refuse("no params are given".to_owned());
     }
-    if serde_json::to_string(wanted).map_or(MAX_BYTES, |text| text.len()) >= MAX_BYTES {
-        return refuse(format!("more than {MAX_BYTES} bytes can't be sent to a node"));
-    }
+    check_size(wanted)?;
     for (component, params) in wanted {
         let Some(params) = params.as_object().filter(|params| !params.is_empty()) else {
             return refuse(format!("{component} needs an object of params"));
@@ -39,6 +37,12 @@ pub fn check(config: &Config, wanted: &Wanted) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Checks that it fits a message.
+pub(super) fn check_size(wanted: &Wanted) -> Result<(), Refusal> {
+    let size = serde_json::to_string(wanted).map_or(usize::MAX, |text| text.len());
+    if size <= MAX_BYTES { Ok(()) } else { Err(Refusal::InvalidParam(format!("more than {MAX_BYTES} bytes can't be sent to a node"))) }
 }
 
 fn check_value(spec: ParamSpec<'_>, value: &Value) -> Result<(), String> {

@@ -16,7 +16,7 @@ use crate::{
     id::NodeId,
     node::{
         self,
-        config::Config,
+        config::{Config, ParamSpec},
         presence::{self, Presence},
     },
     port::table::{MAX_MERGE_FIELDS, Merge, TableError, Value as Stored},
@@ -53,7 +53,8 @@ pub async fn set(ports: &Ports, caller: &Caller, wanted: Vec<(NodeId, Wanted)>) 
 
 async fn set_one(ports: &Ports, caller: &Caller, granted: Granted<Secondary, (Option<Config>, Presence)>, wanted: &Wanted) -> Result<Done> {
     let (config, presence) = granted.loaded;
-    check::check(&config.ok_or(Refusal::NoConfig)?, wanted)?;
+    let config = config.ok_or(Refusal::NoConfig)?;
+    check::check(&config, wanted)?;
     let node = granted.grant.node();
     // A node that has connected but not subscribed yet would miss it.
     if presence.is_connected() && deliver::publish(ports, node, wanted).await? != Some(0) {
@@ -63,12 +64,41 @@ async fn set_one(ports: &Ports, caller: &Caller, granted: Granted<Secondary, (Op
     if keep == 0 {
         return Ok(Done::Offline);
     }
-    keep_desired(ports, caller, &granted.grant, wanted, keep).await?;
+    let kept = with_earlier_operations(ports, &granted.grant, &config, wanted).await?;
+    keep_desired(ports, caller, &granted.grant, &kept, keep).await?;
     // If it came back meanwhile and looked for what is desired before that was stored, it is sent now.
     if presence::read(ports, &granted.grant).await?.is_connected() {
         deliver::publish(ports, node, wanted).await?;
     }
     Ok(Done::Kept(keep))
+}
+
+/// What is to be kept: schedules and scenes are written as operations, so those that wait already stay
+/// before the new ones. 1 get if there are such params.
+async fn with_earlier_operations(ports: &Ports, grant: &Grant<Secondary>, config: &Config, wanted: &Wanted) -> Result<Wanted> {
+    let mut kept = wanted.clone();
+    let operations = |component: &str, param: &str| config.param(component, param).is_some_and(ParamSpec::takes_operations);
+    let lists = kept.iter_mut().flat_map(|(component, params)| {
+        let params = params.as_object_mut().into_iter().flatten();
+        params.filter_map(move |(param, value)| operations(component, param).then(|| (field(DESIRED, component, param), value)))
+    });
+    let mut lists: Vec<_> = lists.collect();
+    if lists.is_empty() {
+        return Ok(kept);
+    }
+    let record = ports.table.get(&node::key(grant.node(), SORT)).await?;
+    for (field, value) in &mut lists {
+        let waiting = record.as_ref().and_then(|record| serde_json::from_str::<Value>(record.json(field)?).ok());
+        if let Some(mut waiting) = waiting.filter(|waiting| waiting["until"].as_i64() > Some(ports.clock.now()))
+            && let (Some(earlier), Some(new)) = (waiting["v"].as_array_mut(), value.as_array_mut())
+        {
+            earlier.append(new);
+            **value = waiting["v"].take();
+        }
+    }
+    drop(lists);
+    check::check_size(&kept)?;
+    Ok(kept)
 }
 
 /// Stores each value with whose wish it is and how long it counts.

@@ -303,3 +303,19 @@ async fn a_node_in_a_group_reports_there() {
     cloud.publish("n1", "params/local/a/b", r#"{"Light":{"Power":false}}"#).await.unwrap();
     assert_eq!(cloud.params(&user, "n1").await["Light"]["Power"], true);
 }
+
+#[tokio::test]
+async fn operations_on_schedules_wait_one_after_the_other() {
+    let (cloud, user) = light().await;
+    cloud.clock.pass(1);
+    let schedules = json!({ "name": "Schedules", "type": "esp.param.schedules", "data_type": "array", "properties": ["read", "write"], "bounds": { "max": 10 } });
+    let config = json!({ "node_id": "n1", "services": [{ "name": "Schedule", "params": [schedules] }] });
+    cloud.publish("n1", "config", &config.to_string()).await.unwrap();
+    cloud.presence("n1", false, 1).await.unwrap();
+    for id in ["A", "B"] {
+        set(&cloud, &user, json!({ "Schedule": { "Schedules": [{ "id": id, "operation": "add" }] } })).await.expect(200);
+    }
+    cloud.fleet.take();
+    cloud.subscribe("n1").await.unwrap();
+    assert_eq!(cloud.fleet.take(), sent(r#"{"Schedule":{"Schedules":[{"id":"A","operation":"add"},{"id":"B","operation":"add"}]}}"#));
+}

@@ -13,7 +13,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::Notify,
+    sync::{Notify, OwnedMutexGuard},
     time::timeout,
 };
 
@@ -225,9 +225,17 @@ impl Inner {
         }
     }
 
+    /// Ends a turn; forgets the session if it was given up, before the turn or in it.
+    pub(crate) fn give_back(&self, session: &Arc<Session>, turn: Option<OwnedMutexGuard<()>>) {
+        drop(turn);
+        if session.with(|state| state.gone) {
+            self.forget(session);
+        }
+    }
+
     /// Gives a session up: its subscriptions and messages. It stays registered until [`forget`](Self::forget), so
-    /// that the next connection of the client still waits for the end of this one.
-    pub(crate) fn discard(&self, session: &Arc<Session>) {
+    /// that the next connection of the client still waits for the end of this one. Gives back the will it waited with.
+    pub(crate) fn discard(&self, session: &Arc<Session>) -> Option<Will> {
         let (filters, expiry, will_due, will) = session.with(|state| {
             state.gone = true;
             state.owner = None;
@@ -239,9 +247,7 @@ impl Inner {
         self.timers.cancel(expiry);
         self.timers.cancel(will_due);
         self.unsubscribe_all(session, filters);
-        if let Some(will) = will {
-            Self::publish_will(will);
-        }
+        will
     }
 
     pub(crate) fn unsubscribe_all(&self, session: &Arc<Session>, filters: impl IntoIterator<Item = Box<str>>) {
@@ -252,58 +258,82 @@ impl Inner {
         }
     }
 
-    /// Gives an offline session up, if it still is one, and if this is its time (any time, if none).
-    pub(crate) fn expire(&self, session: &Arc<Session>, key: Option<Key>) {
+    /// Gives an offline session up, if it still is one, and if this is its time (any time, if none). Says whether it did.
+    pub(crate) fn expire(&self, session: &Arc<Session>, key: Option<Key>) -> bool {
         let due = session.with(|state| {
             let due = state.offline && state.owner.is_none() && (key.is_none() || state.expiry == key);
             state.gone |= due;
             due
         });
         if due {
-            self.discard(session);
-            self.forget(session);
+            // Somebody who has the turn forgets the session afterwards.
+            let turn = Arc::clone(&session.turn).try_lock_owned().ok();
+            match self.discard(session) {
+                Some(will) => Self::publish_will(will, session, turn),
+                None if turn.is_some() => self.give_back(session, turn),
+                None => {}
+            }
         }
+        due
     }
 
-    pub(crate) fn will_due(session: &Session, key: Key) {
+    pub(crate) fn will_due(session: &Arc<Session>, key: Key) {
+        // Somebody who has the turn sees to the will.
+        let Ok(turn) = Arc::clone(&session.turn).try_lock_owned() else {
+            return;
+        };
         let will = session.with(|state| {
             let due = state.will_due == Some(key);
             due.then(|| state.will_due = None).and_then(|()| state.will.take())
         });
         if let Some(will) = will {
-            Self::publish_will(will);
+            Self::publish_will(will, session, Some(turn));
         }
     }
 
-    /// Gives up the offline session that expires first, if there are as many as allowed.
+    /// Gives up the offline sessions that expire first, while there are more than allowed.
     pub(crate) fn make_room_offline(&self) {
-        if self.shared.counters.offline.load(Ordering::Relaxed) < self.shared.limits.offline_sessions {
-            return;
-        }
-        if let Some(session) = self.timers.first_expiry() {
-            tracing::debug!(client_id = &*session.client_id, "session given up to make room");
-            self.expire(&session, None);
+        // Those that a connection is about to continue.
+        let mut busy = 0;
+        while self.shared.counters.offline.load(Ordering::Relaxed) > self.shared.limits.offline_sessions {
+            let Some(session) = self.timers.next_expiry(busy) else {
+                return;
+            };
+            if self.expire(&session, None) {
+                tracing::debug!(client_id = &*session.client_id, "session given up to make room");
+            } else {
+                busy += 1;
+            }
         }
     }
 
-    /// Publishes a will from a task of its own.
-    pub(crate) fn publish_will(will: Will) {
-        let (Some(broker), Ok(runtime)) = (will.broker.upgrade(), tokio::runtime::Handle::try_current()) else {
+    /// Publishes a will from a task of its own, to which the turn goes, so that the next connection comes after it.
+    fn publish_will(will: Will, session: &Arc<Session>, turn: Option<OwnedMutexGuard<()>>) {
+        let Some(broker) = will.broker.upgrade() else {
             return;
         };
-        runtime.spawn(async move { will.publish(&broker).await });
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            broker.give_back(session, turn);
+            return;
+        };
+        let session = Arc::clone(session);
+        runtime.spawn(async move {
+            will.publish(&broker).await;
+            if turn.is_some() {
+                broker.give_back(&session, turn);
+            }
+        });
     }
 
     /// Gives a message to all who subscribed to it; returns the number of sessions. `publisher` is the client it is from;
     /// then the message may be part of a bigger buffer, and whoever keeps it keeps a copy, made once for all.
     pub(crate) fn route(&self, message: Message, publisher: Option<&str>) -> usize {
         let own = |message: Message| if publisher.is_some() { message.detached() } else { message };
-        if message.retain {
+        if message.retain && self.shared.limits.retained_messages > 0 {
             let routed = Routed::new(own(message));
             // Retained first: whoever subscribes meanwhile may get the message twice, but not miss it.
             if !self.retained.write().put(&routed, &self.shared.limits) {
                 count(&self.shared.counters.messages_dropped);
-                tracing::warn!(topic = %routed.message.topic, "no room to retain a message");
             }
             let matches = self.subscriptions.read().matching(&routed.message.topic);
             return deliver_all(&routed, matches, publisher);

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    Connection, Limits, Peer, Protocol, Reason, Refusal,
+    Connection, Limits, Message, Peer, Protocol, Reason, Refusal,
     broker::Inner,
     connection::{Running, Terms},
     guard::{caught, caught_call},
@@ -77,7 +77,7 @@ where
 {
     let remote = from.0;
     let mut io = Io::new(stream);
-    let mut codec = Codec::Unknown { packet_max: broker.shared.limits.packet_bytes };
+    let mut codec = Codec::new(&broker.shared.limits);
     let failed = match begin(&broker, &link, &mut io, &mut codec, from).await {
         Ok((seat, terms)) => {
             let running = Running::new(broker, link, &seat, io, codec, terms);
@@ -108,15 +108,18 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let limits = &broker.shared.limits;
-    let connect = unless_ended(link, limits.connect_timeout, read_connect(broker, io, codec)).await??;
+    let mut connect = unless_ended(link, limits.connect_timeout, read_connect(broker, io, codec)).await??;
+    codec.connected(limits);
     let assigned = connect.client_id.is_empty().then(|| assign_id(link.id));
-    let connection = Arc::new(connection(&connect, assigned.as_deref(), link.id, from, limits)?);
-    let will = will(broker, &connection, &connect)?;
+    let mut connection = connection(&connect, assigned.as_deref(), link.id, from, limits)?;
+    let will = will(&connect, limits)?;
 
     let authenticated = caught(async { broker.hooks.authenticate(&connection).await }).await;
     authenticated.unwrap_or(Err(Refusal::ServerUnavailable))?;
-    if let Some(will) = &will {
-        let permitted = caught_call(|| broker.hooks.may_publish(&connection, &will.message.topic));
+    (connection.password, connect.password) = (None, None);
+    let connection = Arc::new(connection);
+    if let Some((message, _)) = &will {
+        let permitted = caught_call(|| broker.hooks.may_publish(&connection, &message.topic));
         match permitted {
             Some(true) => {}
             Some(false) => return Err(Refusal::NotAuthorized.into()),
@@ -126,9 +129,12 @@ where
 
     let mut seat = Seat::take(broker, &connection, link).await?;
     seat.announce().await?;
-    seat.will = will;
+    seat.will = will.map(|(message, delay)| Will { message, delay, connection: Arc::clone(&connection), broker: Arc::downgrade(broker) });
     seat.keep = session_life(&connect, limits);
-    let session_present = seat.attach();
+    let (session_present, will_before) = seat.attach();
+    if let Some(will) = will_before {
+        will.publish(broker).await;
+    }
 
     let asked_keep_alive = Duration::from_secs(connect.keep_alive.into());
     let kept = u32::try_from(seat.keep.as_secs()).unwrap_or(u32::MAX);
@@ -141,6 +147,7 @@ where
         max_qos: limits.max_qos,
         packet_max: limits.packet_bytes,
         topic_alias_max: limits.topic_aliases,
+        retain: limits.retained_messages > 0,
     };
     io.will_write();
     codec.encode(&Outgoing::Accept(&accept), &mut io.output);
@@ -212,8 +219,8 @@ fn connection(
     })
 }
 
-fn will(broker: &Arc<Inner>, connection: &Arc<Connection>, connect: &Connect) -> Result<Option<Will>, Refusal> {
-    let limits = &broker.shared.limits;
+/// The message of the will and its delay.
+fn will(connect: &Connect, limits: &Limits) -> Result<Option<(Message, Duration)>, Refusal> {
     let Some((message, delay)) = &connect.will else {
         return Ok(None);
     };
@@ -223,12 +230,10 @@ fn will(broker: &Arc<Inner>, connection: &Arc<Connection>, connect: &Connect) ->
     if message.qos > limits.max_qos {
         return Err(Refusal::QosNotSupported);
     }
-    Ok(Some(Will {
-        message: message.detached(),
-        delay: Duration::from_secs((*delay).into()),
-        connection: Arc::clone(connection),
-        broker: Arc::downgrade(broker),
-    }))
+    if message.retain && limits.retained_messages == 0 && connect.protocol == Protocol::V5 {
+        return Err(Refusal::RetainNotSupported);
+    }
+    Ok(Some((message.detached(), Duration::from_secs((*delay).into()))))
 }
 
 /// How long the session outlives the connection.

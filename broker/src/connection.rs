@@ -48,12 +48,15 @@ pub(crate) struct Running<S> {
     pub(super) publishes: Publishes,
     pub(super) events: Events,
     pub(super) pace: Pace,
+    pub(super) control: Pace,
     pub(super) aliases_in: HashMap<NonZeroU16, ByteString>,
     /// How long the session outlives the connection.
     pub(super) keep: Duration,
     link: Arc<Link>,
     io: Io<S>,
     codec: Codec,
+    /// A packet that waits for room for its events.
+    held: Option<Incoming>,
     aliases_out: HashMap<ByteString, NonZeroU16>,
     last_packet: Instant,
 }
@@ -68,10 +71,12 @@ enum Woken {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
     pub(crate) fn new(broker: Arc<Inner>, link: Arc<Link>, seat: &Seat, io: Io<S>, codec: Codec, terms: Terms) -> Self {
+        let limits = &broker.shared.limits;
         Self {
             session: Arc::clone(&seat.session),
             events: Events::new(&broker.hooks, &terms.connection),
-            pace: Pace::new(&broker.shared.limits),
+            pace: Pace::new(limits.publish_rate, limits.publish_burst),
+            control: Pace::new(limits.control_rate, limits.control_burst),
             keep: seat.keep,
             broker,
             terms,
@@ -80,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
             link,
             io,
             codec,
+            held: None,
             aliases_out: HashMap::new(),
             last_packet: Instant::now(),
         }
@@ -146,8 +152,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
         let woken = tokio::select! {
             biased;
             answer = publishes.next(), if publishes.len() > 0 => Woken::Answer(answer),
-            done = std::future::poll_fn(|context| io.poll(context, may_take && !more)) => Woken::Io(done),
+            // Before reading, which a client could keep going for ever.
             well = events.step(), if events.len() > 0 => Woken::Event(well),
+            done = std::future::poll_fn(|context| io.poll(context, may_take && !more)) => Woken::Io(done),
             () = link.wake.notified() => Woken::Other,
             () = tokio::task::yield_now(), if more => Woken::Other,
             () = sleep.as_mut() => Woken::Other,
@@ -171,11 +178,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
             if !self.may_take(now) {
                 return Ok(false);
             }
-            let Some(packet) = self.codec.decode(&mut self.io.input)? else {
+            let next = if self.held.is_some() { self.held.take() } else { self.codec.decode(&mut self.io.input)? };
+            let Some(packet) = next else {
                 self.io.rest();
                 return Ok(false);
             };
             self.last_packet = now;
+            if !self.has_room(&packet) {
+                self.held = Some(packet);
+                return Ok(false);
+            }
             self.packet(packet, now).await?;
         }
         Ok(true)
@@ -185,8 +197,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
     fn may_take(&self, now: Instant) -> bool {
         self.publishes.len() < usize::from(self.broker.shared.limits.receive_max.max(1))
             && self.events.len() < EVENTS_MAX
+            && self.held.as_ref().is_none_or(|packet| self.has_room(packet))
             && self.io.output.len() < OUTPUT_MAX
-            && self.pace.resume(now).is_none()
+            && self.resume(now).is_none()
+    }
+
+    /// Whether the events of this packet may wait with those that do. One packet alone always fits: its filters are
+    /// limited.
+    fn has_room(&self, packet: &Incoming) -> bool {
+        self.events.len() == 0 || self.events.len() + packet.filters() <= EVENTS_MAX
+    }
+
+    /// Until when the client has to wait, if it has been too fast.
+    fn resume(&self, now: Instant) -> Option<Instant> {
+        self.pace.resume(now).max(self.control.resume(now))
     }
 
     /// The next time something has to be looked at.
@@ -206,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
             }
             deadline = deadline.min(stalled);
         }
-        Ok(self.pace.resume(now).map_or(deadline, |resume| deadline.min(resume)))
+        Ok(self.resume(now).map_or(deadline, |resume| deadline.min(resume)))
     }
 
     /// Acknowledges a publish, now that its hook has answered and all before it are acknowledged.
@@ -241,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
         while self.io.output.len() < WRITE_BUDGET {
             match self.session.next(self.terms.window) {
                 Some(Next::Publish { delivery, id, dup }) => self.publish(&delivery, id, dup),
-                Some(Next::Release(id)) => self.send(&Outgoing::PubRel(id)),
+                Some(Next::Release(id)) => self.send(&Outgoing::PubRel { id, found: true }),
                 None => return,
             }
         }
@@ -274,7 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
             self.aliases_out.remove(&message.topic);
         }
         if let Some(id) = id {
-            self.session.done(id);
+            self.session.done(id, delivery.qos);
         }
         count(&self.broker.shared.counters.messages_dropped);
     }
@@ -300,25 +324,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
     async fn packet(&mut self, packet: Incoming, now: Instant) -> Result<(), Reason> {
         match packet {
             Incoming::Publish(publish) => return self.take_publish(*publish, now).await,
-            Incoming::PubAck(id) | Incoming::PubComp(id) | Incoming::PubRec { id, accepted: false } => {
-                self.session.done(id);
+            Incoming::PubAck(id) => {
+                let found = self.session.done(id, QoS::AtLeastOnce);
+                self.acknowledged(found, now);
+            }
+            Incoming::PubComp(id) | Incoming::PubRec { id, accepted: false } => {
+                let found = self.session.done(id, QoS::ExactlyOnce);
+                self.acknowledged(found, now);
             }
             Incoming::PubRec { id, accepted: true } => {
-                self.session.received_by_client(id);
-                self.send(&Outgoing::PubRel(id));
+                let found = self.session.received_by_client(id);
+                self.acknowledged(found, now);
+                self.send(&Outgoing::PubRel { id, found });
             }
             Incoming::PubRel(id) => {
                 let found = self.session.release(id);
+                self.acknowledged(found, now);
                 self.send(&Outgoing::PubComp { id, found });
             }
-            Incoming::Subscribe { id, filters } => return self.take_subscribe(id, filters),
-            Incoming::Unsubscribe { id, filters } => self.take_unsubscribe(id, &filters),
-            Incoming::Ping => self.send(&Outgoing::Pong),
+            Incoming::Subscribe { id, filters } => {
+                self.control.take(filters.len(), now);
+                return self.take_subscribe(id, filters);
+            }
+            Incoming::Unsubscribe { id, filters } => {
+                self.control.take(filters.len(), now);
+                return self.take_unsubscribe(id, &filters);
+            }
+            Incoming::Ping => {
+                self.control.take(1, now);
+                self.send(&Outgoing::Pong);
+            }
             Incoming::Disconnect { with_will, session_expiry } => {
                 return Err(self.take_disconnect(with_will, session_expiry));
             }
             Incoming::Connect(_) | Incoming::NoClientId | Incoming::Unexpected => return Err(Reason::ProtocolError),
         }
         Ok(())
+    }
+
+    /// An acknowledgement costs nothing, unless it is one of nothing.
+    fn acknowledged(&mut self, found: bool, now: Instant) {
+        if !found {
+            self.control.take(1, now);
+        }
     }
 }

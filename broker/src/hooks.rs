@@ -58,7 +58,7 @@ pub struct Connection {
     pub peer: Option<Peer>,
     /// User name of the CONNECT packet.
     pub username: Option<String>,
-    /// Password of the CONNECT packet.
+    /// Password of the CONNECT packet; only [`Hooks::authenticate`] sees it.
     pub password: Option<Bytes>,
     /// Protocol version of the CONNECT packet.
     pub protocol: Protocol,
@@ -173,6 +173,10 @@ pub enum Refusal {
     /// The `QoS` of the will is higher than [`Limits::max_qos`](crate::Limits::max_qos) (5, 0x9B).
     #[error("QoS of the will not supported")]
     QosNotSupported,
+    /// The will is to be retained, but nothing is: [`Limits::retained_messages`](crate::Limits::retained_messages) is 0
+    /// (0x9A; MQTT 5 only).
+    #[error("retaining the will not supported")]
+    RetainNotSupported,
     /// The CONNECT packet contradicts itself (5, 0x82).
     #[error("protocol error")]
     ProtocolError,
@@ -218,7 +222,8 @@ pub enum Reason {
     /// A packet against the rules (0x82).
     #[error("protocol error")]
     ProtocolError,
-    /// A packet over [`Limits::packet_bytes`](crate::Limits::packet_bytes) (0x95).
+    /// A packet over [`Limits::packet_bytes`](crate::Limits::packet_bytes), or with more user properties or filters
+    /// than [`Limits`](crate::Limits) permit (0x95).
     #[error("packet too large")]
     PacketTooLarge,
     /// A topic name that is not valid or over the limits (0x90).
@@ -233,7 +238,10 @@ pub enum Reason {
     /// A publish over [`Limits::max_qos`](crate::Limits::max_qos) (0x9B).
     #[error("QoS not supported")]
     QosNotSupported,
-    /// The client reads too slowly, or not at all (0x97).
+    /// A publish to retain, although [`Limits::retained_messages`](crate::Limits::retained_messages) is 0 (0x9A; MQTT 5 only).
+    #[error("retain not supported")]
+    RetainNotSupported,
+    /// The client reads too slowly, or not at all, or subscribes to more retained messages than may wait for it (0x97).
     #[error("too slow")]
     TooSlow,
 }

@@ -1,6 +1,6 @@
 //! What a client can ask for: publishing, subscribing, leaving.
 
-use std::{num::NonZeroU16, sync::Arc, time::Duration};
+use std::{collections::HashSet, num::NonZeroU16, sync::Arc, time::Duration};
 
 use bytestring::ByteString;
 use tokio::{
@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    Event, QoS, Reason,
+    Event, Protocol, QoS, Reason,
     connection::Running,
     queue::Delivery,
     stats::count,
@@ -18,14 +18,27 @@ use crate::{
     wire::{Outgoing, Publish, SubCode},
 };
 
+/// Retained messages for the filters of one SUBSCRIBE.
+#[derive(Default)]
+struct Found {
+    deliveries: Vec<Delivery>,
+    /// How many there may be.
+    room: usize,
+    /// The filters they were looked for with; one that comes again gets nothing more.
+    filters: HashSet<ByteString>,
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
     pub(super) async fn take_publish(&mut self, publish: Publish, now: Instant) -> Result<(), Reason> {
         let Publish { mut message, id, dup, alias } = publish;
         let limits = &self.broker.shared.limits;
         count(&self.broker.shared.counters.messages_in);
-        self.pace.take(now);
+        self.pace.take(1, now);
         if message.qos > limits.max_qos {
             return Err(Reason::QosNotSupported);
+        }
+        if message.retain && limits.retained_messages == 0 && self.terms.connection.protocol == Protocol::V5 {
+            return Err(Reason::RetainNotSupported);
         }
         if let Some(alias) = alias {
             self.resolve(alias, &mut message.topic)?;
@@ -76,8 +89,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
     }
 
     pub(super) fn take_subscribe(&mut self, id: NonZeroU16, filters: Vec<(ByteString, Options)>) -> Result<(), Reason> {
+        self.check_number(filters.len())?;
         let mut codes = Vec::with_capacity(filters.len());
-        let mut retained = Vec::new();
+        let mut retained = Found { room: self.session.retained_room(), ..Found::default() };
         for (filter, options) in filters {
             let code = self.subscribe(&filter, options, &mut retained)?;
             if matches!(code, SubCode::Granted(_)) {
@@ -86,13 +100,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
             codes.push(code);
         }
         self.send(&Outgoing::SubAck { id, codes: &codes });
-        if !retained.is_empty() {
-            self.session.deliver_retained(retained);
-        }
+        self.session.deliver_retained(retained.deliveries);
         Ok(())
     }
 
-    fn subscribe(&self, whole: &ByteString, mut options: Options, retained: &mut Vec<Delivery>) -> Result<SubCode, Reason> {
+    /// A session has no use for more filters in one packet than it may have.
+    fn check_number(&self, filters: usize) -> Result<(), Reason> {
+        let most = self.broker.shared.limits.subscriptions.max(1);
+        if filters > most { Err(Reason::PacketTooLarge) } else { Ok(()) }
+    }
+
+    fn subscribe(&self, whole: &ByteString, mut options: Options, retained: &mut Found) -> Result<SubCode, Reason> {
         let limits = &self.broker.shared.limits;
         let Some(filter) = topic::parse_filter(whole, limits) else {
             return Ok(SubCode::FilterInvalid);
@@ -124,9 +142,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
             RetainHandling::IfNew => new,
             RetainHandling::Never => false,
         };
-        if wanted && filter.group.is_none() {
-            let found = self.broker.retained.read().matching(filter.filter);
-            retained.extend(found.into_iter().map(|routed| Delivery {
+        if wanted && filter.group.is_none() && retained.filters.insert(whole.clone()) {
+            let room = retained.room - retained.deliveries.len();
+            let found = self.broker.retained.read().matching(filter.filter, room).ok_or(Reason::TooSlow)?;
+            retained.deliveries.extend(found.into_iter().map(|routed| Delivery {
                 qos: options.qos.min(routed.message.qos),
                 retain: true,
                 ids: options.id.into_iter().collect(),
@@ -136,7 +155,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
         Ok(SubCode::Granted(options.qos))
     }
 
-    pub(super) fn take_unsubscribe(&mut self, id: NonZeroU16, filters: &[ByteString]) {
+    pub(super) fn take_unsubscribe(&mut self, id: NonZeroU16, filters: &[ByteString]) -> Result<(), Reason> {
+        self.check_number(filters.len())?;
         let mut found = Vec::with_capacity(filters.len());
         for whole in filters {
             let was_there = self.session.with(|state| state.filters.remove(&**whole));
@@ -149,6 +169,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
             found.push(was_there);
         }
         self.send(&Outgoing::UnsubAck { id, found: &found });
+        Ok(())
     }
 
     /// Notes what the client says about its session and will; gives the reason to end with.

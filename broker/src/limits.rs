@@ -20,9 +20,14 @@ pub struct Limits {
     /// Largest packet a client may send, in bytes after the fixed header; announced to MQTT 5 clients.
     /// Default 128 KiB + 4 KiB.
     pub packet_bytes: u32,
+    /// Largest CONNECT packet, will included, in bytes after the fixed header; no more than `packet_bytes` in any case.
+    /// Default 16 KiB.
+    pub connect_bytes: u32,
+    /// User properties of one packet or will (MQTT 5). Default 32.
+    pub user_properties: usize,
     /// Highest `QoS` of publishes, wills and granted subscriptions. Default [`QoS::ExactlyOnce`].
     pub max_qos: QoS,
-    /// Subscriptions of one session. Default 50.
+    /// Subscriptions of one session, and filters of one packet. Default 50.
     pub subscriptions: usize,
     /// Longest topic name or filter in bytes. Default 512.
     pub topic_bytes: usize,
@@ -33,6 +38,11 @@ pub struct Limits {
     pub publish_rate: u32,
     /// Publishes a connection may send at once before `publish_rate` binds. At least 1. Default 500.
     pub publish_burst: u32,
+    /// Filters to subscribe or unsubscribe, pings, and acknowledgements of nothing, per second and connection in the
+    /// long run; treated like `publish_rate`. At least 1. Default 50.
+    pub control_rate: u32,
+    /// Of those, what a connection may send at once before `control_rate` binds. At least 1. Default 200.
+    pub control_burst: u32,
     /// Publishes of one connection whose hook runs at the same time; also the Receive Maximum announced to MQTT 5
     /// clients and the most `QoS` 2 publishes without a PUBREL. At least 1. Default 32.
     pub receive_max: u16,
@@ -43,12 +53,15 @@ pub struct Limits {
     /// that does not help it is disconnected as too slow. Retained messages sent on SUBSCRIBE are counted apart, up to
     /// twice `retained_messages`. Default 1 000.
     pub queued_messages: usize,
-    /// Bytes (topic, payload and properties) waiting for one client or sent to it and not yet acknowledged; treated
-    /// like `queued_messages`. Default 1 MiB.
+    /// Bytes (topic, payload, properties and 256 for each message) waiting for one client or sent to it and not yet
+    /// acknowledged; treated like `queued_messages`. Default 1 MiB.
     pub queued_bytes: usize,
-    /// Bytes waiting for all clients together. At this limit sessions behave as if their own limit were reached.
+    /// Bytes waiting for all clients together. At this limit no session takes more than its `queued_bytes_share`: an
+    /// offline one keeps the newest, a connected one drops what is new, and is not disconnected for it.
     /// Default 256 MiB.
     pub queued_bytes_total: usize,
+    /// Bytes that may wait for one client even if `queued_bytes_total` is reached. Default 16 KiB.
+    pub queued_bytes_share: usize,
     /// Sessions kept for clients that are not connected. Over it, the session nearest its expiry is given up.
     /// Default 10 000.
     pub offline_sessions: usize,
@@ -56,9 +69,10 @@ pub struct Limits {
     pub session_expiry: Duration,
     /// Longest life an MQTT 5 client may ask for. Default 1 h.
     pub session_expiry_max: Duration,
-    /// Retained messages in all. Further topics are not retained. Default 10 000.
+    /// Retained messages in all. Further topics are not retained. With 0 nothing ever is: MQTT 5 clients are told so and
+    /// may not try, for others the message is just routed. Default 10 000.
     pub retained_messages: usize,
-    /// Bytes of all retained messages. Default 16 MiB.
+    /// Bytes of all retained messages, counted like `queued_bytes`. Default 16 MiB.
     pub retained_bytes: usize,
     /// Longest keep-alive. A client that asks for more, or for 0 ("never"), gets this; enforced at one and a half
     /// times. Default 1 200 s.
@@ -77,17 +91,22 @@ impl Default for Limits {
             takeover_timeout: Duration::from_secs(30),
             client_id_bytes: 256,
             packet_bytes: 132 * 1024,
+            connect_bytes: 16 * 1024,
+            user_properties: 32,
             max_qos: QoS::ExactlyOnce,
             subscriptions: 50,
             topic_bytes: 512,
             topic_levels: 16,
             publish_rate: 100,
             publish_burst: 500,
+            control_rate: 50,
+            control_burst: 200,
             receive_max: 32,
             in_flight: 100,
             queued_messages: 1_000,
             queued_bytes: 1024 * 1024,
             queued_bytes_total: 256 * 1024 * 1024,
+            queued_bytes_share: 16 * 1024,
             offline_sessions: 10_000,
             session_expiry: Duration::from_hours(1),
             session_expiry_max: Duration::from_hours(1),

@@ -83,6 +83,9 @@ pub(crate) struct Routed {
     pub(crate) bytes: usize,
 }
 
+/// What a message takes besides its content: itself, its place in a queue, and the allocations of its parts, in bytes.
+const OVERHEAD: usize = 256;
+
 impl Routed {
     pub(crate) fn new(message: Message) -> Arc<Self> {
         let properties = message.properties.as_deref();
@@ -93,9 +96,9 @@ impl Routed {
             text(from.content_type.as_ref())
                 + text(from.response_topic.as_ref())
                 + from.correlation_data.as_ref().map_or(0, Bytes::len)
-                + from.user.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+                + from.user.iter().map(|pair| size_of_val(pair) + pair.0.len() + pair.1.len()).sum::<usize>()
         });
-        let bytes = message.topic.len() + message.payload.len() + extra;
+        let bytes = OVERHEAD + message.topic.len() + message.payload.len() + extra;
         Arc::new(Self { message, expires, bytes })
     }
 

@@ -36,9 +36,15 @@ impl Queue {
     pub(crate) fn fits(&self, delivery: &Delivery) -> bool {
         let limits = &self.shared.limits;
         let more = delivery.routed.bytes;
-        self.counted < limits.queued_messages
-            && self.bytes + more <= limits.queued_bytes
-            && self.shared.counters.queued_bytes.load(Ordering::Relaxed) + more <= limits.queued_bytes_total
+        self.fits_own(delivery)
+            && (self.bytes + more <= limits.queued_bytes_share
+                || self.shared.counters.queued_bytes.load(Ordering::Relaxed) + more <= limits.queued_bytes_total)
+    }
+
+    /// Whether the limits of this queue alone permit it.
+    pub(crate) fn fits_own(&self, delivery: &Delivery) -> bool {
+        let limits = &self.shared.limits;
+        self.counted < limits.queued_messages && self.bytes + delivery.routed.bytes <= limits.queued_bytes
     }
 
     pub(crate) fn push(&mut self, delivery: Delivery) {
@@ -48,14 +54,15 @@ impl Queue {
         self.waiting.push_back((delivery, true));
     }
 
-    /// Adds retained messages, which are stored anyway and whose number is bounded where they are. Says false if too
-    /// many of them wait already.
-    pub(crate) fn push_retained(&mut self, deliveries: Vec<Delivery>) -> bool {
-        if self.waiting.len() - self.counted > self.shared.limits.retained_messages {
-            return false;
-        }
+    /// How many retained messages may be added.
+    pub(crate) fn retained_room(&self) -> usize {
+        let most = self.shared.limits.retained_messages.saturating_mul(2);
+        most.saturating_sub(self.waiting.len() - self.counted)
+    }
+
+    /// Adds retained messages, which are stored anyway and so have a limit of their own.
+    pub(crate) fn push_retained(&mut self, deliveries: Vec<Delivery>) {
         self.waiting.extend(deliveries.into_iter().map(|delivery| (delivery, false)));
-        true
     }
 
     /// Takes the first message out. Its bytes, second, count until they are given to [`free`](Self::free).

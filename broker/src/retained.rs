@@ -1,6 +1,8 @@
 //! Retained messages, bounded in number and bytes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use crate::{
     Limits,
@@ -22,7 +24,12 @@ pub(crate) struct Retained {
     trie: Trie<Kept>,
     count: usize,
     bytes: usize,
+    /// When it was last said that there is no room.
+    warned: Option<Instant>,
 }
+
+/// So often it is said, at most, that there is no room.
+const WARN_EVERY: Duration = Duration::from_mins(10);
 
 impl Retained {
     pub(crate) fn count(&self) -> usize {
@@ -45,6 +52,9 @@ impl Retained {
             return true;
         }
         if self.count >= limits.retained_messages || self.bytes + routed.bytes > limits.retained_bytes {
+            if self.warn(Instant::now()) {
+                tracing::warn!(topic = %routed.message.topic, count = self.count, bytes = self.bytes, "no room to retain a message");
+            }
             return false;
         }
         self.count += 1;
@@ -53,12 +63,28 @@ impl Retained {
         true
     }
 
-    pub(crate) fn matching(&self, filter: &str) -> Vec<Arc<Routed>> {
-        let mut found = Vec::new();
+    /// Whether to say now that there is no room.
+    fn warn(&mut self, now: Instant) -> bool {
+        let due = self.warned.is_none_or(|warned| now >= warned + WARN_EVERY);
+        if due {
+            self.warned = Some(now);
+        }
+        due
+    }
+
+    /// Those that match; none if they are more than `room`.
+    pub(crate) fn matching(&self, filter: &str, room: usize) -> Option<Vec<Arc<Routed>>> {
+        let (mut found, mut fits) = (Vec::new(), true);
         self.trie.topics_matching(filter, &mut |kept| {
-            found.extend(kept.0.iter().filter(|routed| !routed.expired()).cloned());
+            let Some(routed) = kept.0.as_ref().filter(|routed| fits && !routed.expired()) else {
+                return;
+            };
+            fits = found.len() < room;
+            if fits {
+                found.push(Arc::clone(routed));
+            }
         });
-        found
+        fits.then_some(found)
     }
 }
 

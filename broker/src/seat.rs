@@ -96,8 +96,9 @@ impl Seat {
         }
     }
 
-    /// Makes the session this connection's; says whether it continues an earlier one.
-    pub(crate) fn attach(&mut self) -> bool {
+    /// Makes the session this connection's; says whether it continues an earlier one, and gives the will of that one if
+    /// it is due.
+    pub(crate) fn attach(&mut self) -> (bool, Option<Will>) {
         let now = Instant::now();
         let fresh = self.connection.clean_start;
         let (expiry, will_due, will, filters, present) = self.session.with(|state| {
@@ -117,10 +118,7 @@ impl Seat {
         self.broker.timers.cancel(will_due);
         self.broker.unsubscribe_all(&self.session, filters.into_iter().flatten());
         // The client is back in time if it continues its session; otherwise the session has ended, and the will is due.
-        if let Some(will) = will.filter(|_| !present) {
-            Inner::publish_will(will);
-        }
-        present
+        (present, will.filter(|_| !present))
     }
 
     /// Makes the session wait for the client, or gives it up. Gives the will back if it is due at once.
@@ -132,13 +130,13 @@ impl Seat {
             self.broker.discard(&self.session);
             return will;
         }
-        self.broker.make_room_offline();
         let now = Instant::now();
         let mut due = None;
         self.session.with(|state| {
             state.rewind();
             state.owner = None;
             state.offline = true;
+            self.broker.shared.counters.offline.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             state.expiry = Some(self.broker.timers.set(now + keep, Due::Expiry, &self.session));
             match will {
                 Some(will) if will.delay.is_zero() => due = Some(will),
@@ -150,7 +148,7 @@ impl Seat {
                 None => {}
             }
         });
-        self.broker.shared.counters.offline.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.broker.make_room_offline();
         due
     }
 
@@ -173,41 +171,42 @@ async fn tell_disconnected(broker: &Inner, connection: &Arc<Connection>, reason:
 impl Drop for Seat {
     /// Leaves no session behind that looks connected, whatever has happened.
     fn drop(&mut self) {
-        if self.attached
-            && let Some(will) = self.detach()
-        {
-            Inner::publish_will(will);
-        }
-        let (unused, overdue) = self.session.with(|state| {
+        let mut will = if self.attached { self.detach() } else { None };
+        let overdue = self.session.with(|state| {
             if state.owner.as_ref().is_some_and(|owner| owner.id == self.link.id) {
                 state.owner = None;
             }
             state.gone |= !state.established;
-            (state.gone, state.expiry.is_some_and(|(at, _)| at <= Instant::now()))
+            let now = Instant::now();
+            if state.will_due.is_some_and(|(at, _)| at <= now) {
+                state.will_due = None;
+                will = will.take().or_else(|| state.will.take());
+            }
+            state.expiry.is_some_and(|(at, _)| at <= now)
         });
         // It came to its end while this connection was about to continue it, but then did not.
         if overdue {
             self.broker.expire(&self.session, None);
         }
-        // Only a dropped task has not told the hooks yet. The turn goes with the message.
+        // Only a dropped task has not told the hooks yet. The turn goes with the will and the message.
         let turn = self.turn.take();
         let broker = Arc::clone(&self.broker);
         let session = Arc::clone(&self.session);
-        let forget = move || {
-            if unused {
-                broker.forget(&session);
-            }
-            drop(turn);
-        };
+        let connected = self.connected;
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if self.connected => {
-                let (broker, connection) = (Arc::clone(&self.broker), Arc::clone(&self.connection));
+            Ok(runtime) if connected || will.is_some() => {
+                let connection = Arc::clone(&self.connection);
                 runtime.spawn(async move {
-                    tell_disconnected(&broker, &connection, Reason::ConnectionLost).await;
-                    forget();
+                    if let Some(will) = will {
+                        will.publish(&broker).await;
+                    }
+                    if connected {
+                        tell_disconnected(&broker, &connection, Reason::ConnectionLost).await;
+                    }
+                    broker.give_back(&session, turn);
                 });
             }
-            _ => forget(),
+            _ => broker.give_back(&session, turn),
         }
     }
 }

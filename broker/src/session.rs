@@ -64,6 +64,12 @@ struct Flight {
     bytes: usize,
 }
 
+impl Flight {
+    fn qos(&self) -> QoS {
+        self.delivery.as_ref().map_or(QoS::ExactlyOnce, |delivery| delivery.qos)
+    }
+}
+
 /// What to send next.
 pub(crate) enum Next {
     Publish { delivery: Delivery, id: Option<NonZeroU16>, dup: bool },
@@ -132,11 +138,14 @@ impl Session {
                 return false;
             }
             let mut dropped = state.queue.drop_qos0();
-            if online
-                && !state.queue.fits(&delivery)
-                && let Some(owner) = &state.owner
-            {
-                owner.end(Reason::TooSlow);
+            if online && !state.queue.fits_own(&delivery) {
+                if let Some(owner) = &state.owner {
+                    owner.end(Reason::TooSlow);
+                }
+            } else if online && !state.queue.fits(&delivery) {
+                // Others take the room, which is not this client's fault.
+                add(&self.shared.counters.messages_dropped, dropped + 1);
+                return false;
             }
             while !state.queue.fits(&delivery) {
                 dropped += 1;
@@ -154,15 +163,14 @@ impl Session {
         true
     }
 
-    /// Takes retained messages for a new subscription; ends the connection if it has too many of them waiting.
+    /// How many retained messages it may take.
+    pub(crate) fn retained_room(&self) -> usize {
+        self.with(|state| state.queue.retained_room())
+    }
+
+    /// Takes retained messages for a new subscription, for which there is room.
     pub(crate) fn deliver_retained(&self, deliveries: Vec<Delivery>) {
-        self.with(|state| {
-            if !state.queue.push_retained(deliveries)
-                && let Some(owner) = &state.owner
-            {
-                owner.end(Reason::TooSlow);
-            }
-        });
+        self.with(|state| state.queue.push_retained(deliveries));
     }
 
     /// The next packet for the client, if the window allows one.
@@ -200,26 +208,30 @@ impl Session {
         }
     }
 
-    /// The client has acknowledged a `QoS` 1 message, has got a `QoS` 2 message entirely, or will not get it.
-    pub(crate) fn done(&self, id: NonZeroU16) {
+    /// The client has acknowledged a `QoS` 1 message, has got a `QoS` 2 message entirely, or will not get it. Says
+    /// whether there was one.
+    pub(crate) fn done(&self, id: NonZeroU16, qos: QoS) -> bool {
         self.with(|state| {
+            let mut found = false;
             for list in [&mut state.flight, &mut state.again] {
-                if let Some(at) = list.iter().position(|flight| flight.id == id)
+                if let Some(at) = list.iter().position(|flight| flight.id == id && flight.qos() == qos)
                     && let Some(flight) = list.remove(at)
                 {
                     state.queue.free(flight.bytes);
+                    found = true;
                 }
                 if list.is_empty() {
                     *list = VecDeque::new();
                 }
             }
-        });
+            found
+        })
     }
 
     /// The client has received a `QoS` 2 message. Says whether there was one.
     pub(crate) fn received_by_client(&self, id: NonZeroU16) -> bool {
         self.with(|state| {
-            let flight = state.flight.iter_mut().chain(&mut state.again).find(|flight| flight.id == id);
+            let flight = state.flight.iter_mut().chain(&mut state.again).find(|flight| flight.id == id && flight.qos() == QoS::ExactlyOnce);
             let Some(flight) = flight else {
                 return false;
             };

@@ -52,11 +52,11 @@ impl Timers {
         }
     }
 
-    /// The session that expires first.
-    pub(crate) fn first_expiry(&self) -> Option<Arc<Session>> {
+    /// The session that expires first after so many others.
+    pub(crate) fn next_expiry(&self, after: usize) -> Option<Arc<Session>> {
         let entries = self.entries.lock();
         let mut expiries = entries.by_time.values().filter(|(due, _)| *due == Due::Expiry);
-        expiries.next().map(|(_, session)| Arc::clone(session))
+        expiries.nth(after).map(|(_, session)| Arc::clone(session))
     }
 
     /// Starts the task, once.
@@ -96,7 +96,7 @@ impl Timers {
                         continue;
                     }
                     match due {
-                        Due::Expiry => broker.expire(&session, Some(key)),
+                        Due::Expiry => _ = broker.expire(&session, Some(key)),
                         Due::Will => Inner::will_due(&session, key),
                     }
                 }

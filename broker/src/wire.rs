@@ -15,7 +15,7 @@ use rmqtt_codec::{
 };
 use tokio_util::codec::Decoder;
 
-use crate::{Message, Protocol, Reason, Refusal, subscriptions::Options};
+use crate::{Limits, Message, Protocol, Reason, Refusal, subscriptions::Options};
 
 /// A packet from a client.
 pub(crate) enum Incoming {
@@ -45,6 +45,17 @@ pub(crate) enum Incoming {
     NoClientId,
     /// A packet only servers send, or one that is not expected at all.
     Unexpected,
+}
+
+impl Incoming {
+    /// How many filters it is about.
+    pub(crate) fn filters(&self) -> usize {
+        match self {
+            Self::Subscribe { filters, .. } => filters.len(),
+            Self::Unsubscribe { filters, .. } => filters.len(),
+            _ => 0,
+        }
+    }
 }
 
 pub(crate) struct Connect {
@@ -79,7 +90,7 @@ pub(crate) enum Outgoing<'a> {
     Publish(&'a PublishOut<'a>),
     PubAck(NonZeroU16),
     PubRec(NonZeroU16),
-    PubRel(NonZeroU16),
+    PubRel { id: NonZeroU16, found: bool },
     PubComp { id: NonZeroU16, found: bool },
     SubAck { id: NonZeroU16, codes: &'a [SubCode] },
     UnsubAck { id: NonZeroU16, found: &'a [bool] },
@@ -99,6 +110,7 @@ pub(crate) struct Accept {
     pub(crate) max_qos: crate::QoS,
     pub(crate) packet_max: u32,
     pub(crate) topic_alias_max: u16,
+    pub(crate) retain: bool,
 }
 
 pub(crate) struct PublishOut<'a> {
@@ -126,25 +138,42 @@ pub(crate) enum SubCode {
 
 /// Reads and writes packets of the version that the CONNECT packet named.
 pub(crate) enum Codec {
-    Unknown { packet_max: u32 },
+    Unknown { connect_max: u32, user_max: usize },
     V3(codec3::Codec),
-    V5(codec5::Codec),
+    V5 { codec: codec5::Codec, user_max: usize },
 }
 
 impl Codec {
+    /// Before CONNECT.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self::Unknown { connect_max: limits.connect_bytes.min(limits.packet_bytes), user_max: limits.user_properties }
+    }
+
+    /// From now on other packets may come.
+    pub(crate) fn connected(&mut self, limits: &Limits) {
+        match self {
+            Self::Unknown { .. } => {}
+            Self::V3(codec) => codec.set_max_size(limits.packet_bytes),
+            Self::V5 { codec, .. } => codec.set_max_inbound_size(limits.packet_bytes),
+        }
+    }
+
     /// The next packet, if the buffer holds a whole one.
     pub(crate) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Incoming>, Reason> {
-        if let Self::Unknown { packet_max } = *self {
+        if let Self::Unknown { connect_max, user_max } = *self {
             match VersionCodec.decode(buffer).map_err(|error| reason(&error))? {
                 None => return Ok(None),
-                Some(ProtocolVersion::MQTT3) => *self = Self::V3(codec3::Codec::new(packet_max)),
-                Some(ProtocolVersion::MQTT5) => *self = Self::V5(codec5::Codec::new(packet_max, 0)),
+                Some(ProtocolVersion::MQTT3) => *self = Self::V3(codec3::Codec::new(connect_max)),
+                Some(ProtocolVersion::MQTT5) => *self = Self::V5 { codec: codec5::Codec::new(connect_max, 0), user_max },
             }
         }
         let decoded = match self {
             Self::Unknown { .. } => Ok(None),
             Self::V3(codec) => codec.decode(buffer).map(|packet| packet.map(|(packet, _)| v3::incoming(packet))),
-            Self::V5(codec) => codec.decode(buffer).map(|packet| packet.map(|(packet, _)| v5::incoming(packet))),
+            Self::V5 { codec, user_max } => match codec.decode(buffer) {
+                Ok(Some((packet, _))) if v5::user_properties(&packet) > *user_max => return Err(Reason::PacketTooLarge),
+                decoded => decoded.map(|packet| packet.map(|(packet, _)| v5::incoming(packet))),
+            },
         };
         match decoded {
             Err(DecodeError::InvalidClientId) => Ok(Some(Incoming::NoClientId)),
@@ -159,7 +188,7 @@ impl Codec {
         let encoded = match self {
             Self::Unknown { .. } => Ok(()),
             Self::V3(codec) => v3::encode(codec, packet, buffer),
-            Self::V5(codec) => v5::encode(codec, packet, buffer),
+            Self::V5 { codec, .. } => v5::encode(codec, packet, buffer),
         };
         if let Err(error) = encoded {
             tracing::error!(%error, "a packet could not be written");

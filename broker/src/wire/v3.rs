@@ -84,7 +84,7 @@ pub(super) fn encode(codec: &mut Codec, packet: &Outgoing<'_>, buffer: &mut Byte
         Outgoing::Publish(publish) => Packet::Publish(Box::new(publish_out(publish))),
         Outgoing::PubAck(packet_id) => Packet::PublishAck { packet_id },
         Outgoing::PubRec(packet_id) => Packet::PublishReceived { packet_id },
-        Outgoing::PubRel(packet_id) => Packet::PublishRelease { packet_id },
+        Outgoing::PubRel { id, .. } => Packet::PublishRelease { packet_id: id },
         Outgoing::PubComp { id, .. } => Packet::PublishComplete { packet_id: id },
         Outgoing::SubAck { id, codes } => {
             let code = |code: &SubCode| match *code {
@@ -112,6 +112,7 @@ fn refusal_code(refusal: Refusal) -> ConnectAckReason {
         | Refusal::BadAuthenticationMethod
         | Refusal::TopicInvalid
         | Refusal::QosNotSupported
+        | Refusal::RetainNotSupported
         | Refusal::ProtocolError => ConnectAckReason::NotAuthorized,
     }
 }

@@ -63,6 +63,25 @@ pub(super) fn incoming(packet: Packet) -> Incoming {
     }
 }
 
+/// How many there are in a packet, or in its will if that has more.
+pub(super) fn user_properties(packet: &Packet) -> usize {
+    let found = match packet {
+        Packet::Connect(connect) => {
+            let of_will = connect.last_will.as_ref().map_or(0, |will| will.user_properties.len());
+            return connect.user_properties.len().max(of_will);
+        }
+        Packet::Publish(publish) => publish.properties.as_ref().map(|properties| &properties.user_properties),
+        Packet::PublishAck(ack) | Packet::PublishReceived(ack) => Some(&ack.properties),
+        Packet::PublishRelease(ack) | Packet::PublishComplete(ack) => Some(&ack.properties),
+        Packet::Subscribe(subscribe) => Some(&subscribe.user_properties),
+        Packet::Unsubscribe(unsubscribe) => Some(&unsubscribe.user_properties),
+        Packet::Disconnect(disconnect) => Some(&disconnect.user_properties),
+        // None of the others may be sent by a client.
+        _ => None,
+    };
+    found.map_or(0, Vec::len)
+}
+
 fn boxed(properties: Properties) -> Option<Box<Properties>> {
     (properties != Properties::default()).then(|| Box::new(properties))
 }
@@ -120,7 +139,10 @@ fn will(will: LastWill) -> (Message, u32) {
 }
 
 pub(super) fn encode(codec: &mut Codec, packet: &Outgoing<'_>, buffer: &mut BytesMut) -> Result<(), EncodeError> {
-    let ack2 = |packet_id, reason_code| PublishAck2 { packet_id, reason_code, ..PublishAck2::default() };
+    let ack2 = |packet_id, found| {
+        let reason_code = if found { PublishAck2Reason::Success } else { PublishAck2Reason::PacketIdNotFound };
+        PublishAck2 { packet_id, reason_code, ..PublishAck2::default() }
+    };
     let packet = match *packet {
         Outgoing::Accept(accept) => Packet::ConnectAck(Box::new(self::accept(accept))),
         Outgoing::Refuse(refusal) => {
@@ -131,9 +153,8 @@ pub(super) fn encode(codec: &mut Codec, packet: &Outgoing<'_>, buffer: &mut Byte
         }
         Outgoing::PubAck(packet_id) => Packet::PublishAck(PublishAck { packet_id, ..PublishAck::default() }),
         Outgoing::PubRec(packet_id) => Packet::PublishReceived(PublishAck { packet_id, ..PublishAck::default() }),
-        Outgoing::PubRel(packet_id) => Packet::PublishRelease(ack2(packet_id, PublishAck2Reason::Success)),
-        Outgoing::PubComp { id, found: true } => Packet::PublishComplete(ack2(id, PublishAck2Reason::Success)),
-        Outgoing::PubComp { id, found: false } => Packet::PublishComplete(ack2(id, PublishAck2Reason::PacketIdNotFound)),
+        Outgoing::PubRel { id, found } => Packet::PublishRelease(ack2(id, found)),
+        Outgoing::PubComp { id, found } => Packet::PublishComplete(ack2(id, found)),
         Outgoing::SubAck { id, codes } => Packet::SubscribeAck(SubscribeAck {
             packet_id: id,
             properties: Vec::new(),
@@ -170,6 +191,7 @@ fn accept(accept: &Accept) -> ConnectAck {
         assigned_client_id: accept.assigned_id.clone(),
         topic_alias_max: accept.topic_alias_max,
         server_keepalive_sec: accept.keep_alive,
+        retain_available: accept.retain,
         ..ConnectAck::default()
     }
 }
@@ -211,6 +233,7 @@ fn refusal_code(refusal: Refusal) -> ConnectAckReason {
         Refusal::BadAuthenticationMethod => ConnectAckReason::BadAuthenticationMethod,
         Refusal::TopicInvalid => ConnectAckReason::TopicNameInvalid,
         Refusal::QosNotSupported => ConnectAckReason::QosNotSupported,
+        Refusal::RetainNotSupported => ConnectAckReason::RetainNotSupported,
         Refusal::ProtocolError => ConnectAckReason::ProtocolError,
     }
 }
@@ -233,6 +256,7 @@ fn disconnect_code(reason: Reason) -> Option<DisconnectReasonCode> {
         Reason::TopicAliasInvalid => DisconnectReasonCode::TopicAliasInvalid,
         Reason::ReceiveMaximumExceeded => DisconnectReasonCode::ReceiveMaximumExceeded,
         Reason::QosNotSupported => DisconnectReasonCode::QosNotSupported,
+        Reason::RetainNotSupported => DisconnectReasonCode::RetainNotSupported,
         Reason::TooSlow => DisconnectReasonCode::QuotaExceeded,
     })
 }

@@ -10,6 +10,8 @@ use crate::{
     port::table::{Batch, Value, When, Write},
 };
 
+const NOBODY: &str = "esp-rmaker";
+
 /// What the node says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
@@ -41,8 +43,9 @@ pub fn parse(node: &NodeId, payload: &[u8]) -> Option<Report> {
     if node_id.is_some_and(|id| id != node.as_str()) {
         return None;
     }
-    if reset && user_id == "esp-rmaker" && secret_key == "failed" {
-        return Some(Report::Reset);
+    // The name that stands for nobody means something only in the words of a factory reset.
+    if user_id == NOBODY {
+        return (reset && secret_key == "failed").then_some(Report::Reset);
     }
     if secret_key.is_empty() || secret_key.len() > MAX_SECRET {
         return None;

@@ -15,7 +15,7 @@
 //! nor a caller:
 //! ```compile_fail
 //! use shared::access::Caller;
-//! let forged = Caller { claims: todo!() };
+//! let forged = Caller { claims: panic!() };
 //! ```
 //! and a weaker grant is not taken for a stronger one:
 //! ```compile_fail

@@ -227,8 +227,13 @@ impl Inner {
 
     /// Ends a turn; forgets the session if it was given up, before the turn or in it.
     pub(crate) fn give_back(&self, session: &Arc<Session>, turn: Option<OwnedMutexGuard<()>>) {
+        let gone = || session.with(|state| state.gone);
+        if gone() {
+            self.forget(session);
+        }
         drop(turn);
-        if session.with(|state| state.gone) {
+        // It may just have been given up by somebody who left this to the one with the turn.
+        if gone() && session.turn.try_lock().is_ok() {
             self.forget(session);
         }
     }
@@ -277,7 +282,7 @@ impl Inner {
         due
     }
 
-    pub(crate) fn will_due(session: &Arc<Session>, key: Key) {
+    pub(crate) fn will_due(&self, session: &Arc<Session>, key: Key) {
         // Somebody who has the turn sees to the will.
         let Ok(turn) = Arc::clone(&session.turn).try_lock_owned() else {
             return;
@@ -286,8 +291,9 @@ impl Inner {
             let due = state.will_due == Some(key);
             due.then(|| state.will_due = None).and_then(|()| state.will.take())
         });
-        if let Some(will) = will {
-            Self::publish_will(will, session, Some(turn));
+        match will {
+            Some(will) => Self::publish_will(will, session, Some(turn)),
+            None => self.give_back(session, Some(turn)),
         }
     }
 

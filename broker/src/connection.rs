@@ -28,7 +28,7 @@ const WRITE_BUDGET: usize = 8 * 1024;
 const OUTPUT_MAX: usize = 64 * 1024;
 /// So many packets are handled at once; then writing has its turn.
 const PACKET_BUDGET: usize = 64;
-/// With so many events waiting, nothing more is read.
+/// With so many events waiting, nothing more is read; a packet whose events would be more waits.
 const EVENTS_MAX: usize = 64;
 
 /// What client and broker have agreed on.

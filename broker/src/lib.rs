@@ -25,7 +25,7 @@
 //! | `connect` | from the first byte to CONNACK |
 //! | `seat` | the right to act for a client id; take-over, and cleaning up after any end |
 //! | `connection`, `incoming` | the loop of a connection, and what its packets ask for |
-//! | `running`, `pace`, `io`, `link` | parts of a connection: running hooks, publish rate, buffers, being woken |
+//! | `running`, `pace`, `io`, `link` | parts of a connection: running hooks, rates, buffers, being woken |
 //! | `session`, `queue` | what waits for a client, connected or not |
 //! | `subscriptions`, `retained`, `trie`, `topic` | who gets what |
 //! | `timers`, `will` | what is due later |

@@ -93,22 +93,45 @@ mod tests {
     use super::*;
     use crate::Message;
 
+    /// What a message weighs without content.
+    const EMPTY: usize = 256;
+
     #[test]
     fn is_bounded_and_counts_right() {
-        let limits = Limits { retained_messages: 2, retained_bytes: 10, ..Limits::default() };
+        let limits = Limits { retained_messages: 2, retained_bytes: 2 * EMPTY + 10, ..Limits::default() };
         let mut retained = Retained::default();
-        let mut put = |topic: &'static str, payload: &'static str| {
-            let stored = retained.put(&Routed::new(Message::new(topic, payload)), &limits);
+        let mut put = |topic: &'static str, payload: &str| {
+            let stored = retained.put(&Routed::new(Message::new(topic, payload.to_owned())), &limits);
             (stored, retained.count(), retained.bytes())
         };
-        assert_eq!(put("a", "12"), (true, 1, 3));
-        assert_eq!(put("a", "1234"), (true, 1, 5));
-        assert_eq!(put("b", "12345"), (false, 1, 5));
-        assert_eq!(put("b", "1234"), (true, 2, 10));
-        assert_eq!(put("c", ""), (true, 2, 10));
-        assert_eq!(put("a", ""), (true, 1, 5));
-        assert_eq!(put("d", "1"), (true, 2, 7));
-        assert_eq!(put("e", "1"), (false, 2, 7));
-        assert_eq!(put("b", "too long for it"), (false, 1, 2));
+        assert_eq!(put("a", "12"), (true, 1, EMPTY + 3));
+        assert_eq!(put("a", "1234"), (true, 1, EMPTY + 5));
+        assert_eq!(put("b", "12345"), (false, 1, EMPTY + 5));
+        assert_eq!(put("b", "1234"), (true, 2, 2 * EMPTY + 10));
+        assert_eq!(put("c", ""), (true, 2, 2 * EMPTY + 10));
+        assert_eq!(put("a", ""), (true, 1, EMPTY + 5));
+        assert_eq!(put("d", "1"), (true, 2, 2 * EMPTY + 7));
+        assert_eq!(put("e", "1"), (false, 2, 2 * EMPTY + 7));
+        assert_eq!(put("b", &"x".repeat(300)), (false, 1, EMPTY + 2));
+    }
+
+    #[test]
+    fn says_rarely_that_there_is_no_room() {
+        let mut retained = Retained::default();
+        let start = Instant::now();
+        assert!(retained.warn(start));
+        assert!(!retained.warn(start + WARN_EVERY / 2));
+        assert!(retained.warn(start + WARN_EVERY));
+        assert!(!retained.warn(start + WARN_EVERY));
+    }
+
+    #[test]
+    fn finds_no_more_than_there_is_room_for() {
+        let mut retained = Retained::default();
+        for topic in ["a/1", "a/2", "b"] {
+            retained.put(&Routed::new(Message::new(topic, "x")), &Limits::default());
+        }
+        let found = |filter, room| retained.matching(filter, room).map(|found| found.len());
+        assert_eq!((found("#", 3), found("#", 2), found("a/+", 2), found("c", 0)), (Some(3), None, Some(2), Some(0)));
     }
 }

@@ -127,8 +127,8 @@ impl Seat {
         let (keep, will) = (self.keep, self.will.take());
         self.session.set_online(false);
         if keep.is_zero() || self.broker.shared.limits.offline_sessions == 0 {
-            self.broker.discard(&self.session);
-            return will;
+            let waited = self.broker.discard(&self.session);
+            return will.or(waited);
         }
         let now = Instant::now();
         let mut due = None;

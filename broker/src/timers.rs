@@ -97,7 +97,7 @@ impl Timers {
                     }
                     match due {
                         Due::Expiry => _ = broker.expire(&session, Some(key)),
-                        Due::Will => Inner::will_due(&session, key),
+                        Due::Will => broker.will_due(&session, key),
                     }
                 }
                 Some(at) => tokio::select! {

@@ -191,8 +191,12 @@ impl V5 {
         (client, ack)
     }
 
+    pub(crate) fn new(stream: DuplexStream) -> Self {
+        Self { stream, codec: v5::Codec::new(0, 0), buffer: BytesMut::new() }
+    }
+
     pub(crate) async fn try_connect(stream: DuplexStream, connect: v5::Connect) -> (Self, v5::ConnectAck) {
-        let mut client = Self { stream, codec: v5::Codec::new(0, 0), buffer: BytesMut::new() };
+        let mut client = Self::new(stream);
         client.send(connect).await;
         match client.recv().await {
             v5::Packet::ConnectAck(ack) => (client, *ack),

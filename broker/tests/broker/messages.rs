@@ -120,7 +120,7 @@ async fn retained_messages() {
     let live = live.unwrap();
     assert!(!live.retain && live.payload.is_empty());
     let stats = server.broker.stats();
-    assert_eq!((stats.retained, stats.retained_bytes), (1, 7));
+    assert_eq!((stats.retained, stats.retained_bytes), (1, 256 + 7));
     let mut late = V3::connect(server.open(), "late").await;
     late.subscribe("r/1", 1).await;
     late.silent().await;

@@ -102,6 +102,7 @@ impl Hooks for Hooked {
                 "stranger" => Err(Refusal::BadCredentials),
                 "forbidden" => Err(Refusal::NotAuthorized),
                 "panics" => panic!("in authenticate"),
+                "secret" if connection.password.as_deref() != Some(b"word") => Err(Refusal::BadCredentials),
                 _ => Ok(()),
             }
         })
@@ -141,6 +142,7 @@ impl Hooks for Hooked {
     fn event(&self, connection: &Arc<Connection>, event: Event) -> BoxFuture<'static, Result<(), EventFailed>> {
         let script = Arc::clone(&self.0);
         let client_id = connection.client_id.clone();
+        assert_eq!(connection.password, None, "only for authenticate");
         Box::pin(async move {
             let what = match &event {
                 Event::Connected => "connected".to_owned(),

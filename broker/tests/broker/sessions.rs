@@ -33,7 +33,7 @@ async fn messages_wait_for_the_client() {
         other.send(publish("x", &n.to_string(), 1, n)).await;
         other.acked(n).await;
     }
-    assert_eq!(server.broker.stats().queued_bytes, 6);
+    assert_eq!(server.broker.stats().queued_bytes, 3 * (256 + 2));
     let (mut client, present) = V3::connect_with(server.open(), persistent3("a")).await;
     assert!(present);
     for n in 1..=3 {
@@ -78,7 +78,8 @@ async fn what_was_not_acknowledged_is_sent_again() {
     assert_eq!(client.recv().await, Packet::PublishRelease { packet_id: ids[2] });
     let message = client.message().await;
     assert!(!message.dup && !ids.contains(&message.packet_id.unwrap()));
-    for packet_id in ids {
+    client.send(Packet::PublishAck { packet_id: ids[0] }).await;
+    for packet_id in [ids[1], ids[2]] {
         client.send(Packet::PublishComplete { packet_id }).await;
     }
     client.send(Packet::PublishAck { packet_id: message.packet_id.unwrap() }).await;
@@ -163,17 +164,17 @@ async fn expiry_asked_for_with_mqtt_5() {
 
 #[tokio::test(start_paused = true)]
 async fn an_offline_queue_keeps_the_newest() {
-    let server = Server::new(Limits { queued_messages: 3, queued_bytes: 100, ..Limits::default() });
+    let server = Server::new(Limits { queued_messages: 3, queued_bytes: 1000, ..Limits::default() });
     leave_session(&server, "a", "x").await;
     for n in 0..10 {
         assert_eq!(server.broker.publish(Message::new("x", n.to_string())), 1);
     }
     let stats = server.broker.stats();
-    assert_eq!((stats.messages_dropped, stats.queued_bytes), (7, 6));
+    assert_eq!((stats.messages_dropped, stats.queued_bytes), (7, 3 * (256 + 2)));
     // A big one displaces several small ones, one that is too big is not taken.
-    assert_eq!(server.broker.publish(Message::new("x", "a".repeat(96))), 1);
-    assert_eq!(server.broker.stats().queued_bytes, 99);
-    assert_eq!(server.broker.publish(Message::new("x", "b".repeat(100))), 0);
+    assert_eq!(server.broker.publish(Message::new("x", "a".repeat(400))), 1);
+    assert_eq!(server.broker.stats().queued_bytes, 256 + 2 + 256 + 401);
+    assert_eq!(server.broker.publish(Message::new("x", "b".repeat(1000))), 0);
     assert_eq!(server.broker.stats().queued_bytes, 0);
     for n in 0..4 {
         server.broker.publish(Message::new("x", n.to_string()));
@@ -187,13 +188,13 @@ async fn an_offline_queue_keeps_the_newest() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_of_all_queues_are_limited() {
-    let server = Server::new(Limits { queued_bytes_total: 50, ..Limits::default() });
+    let server = Server::new(Limits { queued_bytes_total: 5 * (256 + 10), queued_bytes_share: 0, ..Limits::default() });
     leave_session(&server, "a", "x").await;
     leave_session(&server, "b", "x").await;
     for _ in 0..10 {
         server.broker.publish(Message::new("x", "123456789"));
     }
-    assert_eq!(server.broker.stats().queued_bytes, 50);
+    assert_eq!(server.broker.stats().queued_bytes, 5 * (256 + 10));
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,4 +209,25 @@ async fn the_number_of_offline_sessions_is_limited() {
     for n in 0..5 {
         assert_eq!(server.broker.publish(Message::new(format!("x/{n}"), "")), usize::from(n >= 2));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_about_to_be_continued_does_not_stand_for_another() {
+    let limits = Limits { offline_sessions: 2, ..Limits::default() };
+    let server = Server::with_event_time(limits, Duration::from_secs(1));
+    leave_session(&server, "c0", "x/0").await;
+    leave_session(&server, "c1", "x/1").await;
+    let (mut third, _) = V3::connect_with(server.open(), persistent3("c2")).await;
+    third.subscribe("x/2", 1).await;
+    sleep(Duration::from_secs(2)).await;
+    // The first to expire is busy with its Connected event while the third one leaves.
+    let mut first = V3::new(server.open());
+    first.send(persistent3("c0")).await;
+    sleep(Duration::from_millis(500)).await;
+    third.send(Packet::Disconnect).await;
+    third.ended().await;
+    assert_eq!(server.broker.stats().offline_sessions, 2);
+    assert_eq!(server.broker.publish(Message::new("x/1", "")), 0);
+    assert!(matches!(first.recv().await, Packet::ConnectAck(ack) if ack.session_present));
+    assert_eq!(server.broker.stats().offline_sessions, 1);
 }

@@ -161,6 +161,40 @@ async fn delayed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn handled_before_the_next_connection_is_accepted() {
+    let server = Server::new(Limits::default());
+    // The hook of the will takes until the gate opens. It is due because the client begins anew, because of its delay,
+    // and because its session ends.
+    for (client_id, delay, expiry, wait) in [("anew", 30, 60, 1), ("delay", 5, 60, 6), ("expiry", 50, 5, 6)] {
+        let connect = with_will5(client_id, delay, expiry);
+        let will = connect.last_will.map(|will| v5::LastWill { topic: "gate/will".into(), ..will });
+        let (client, _) = V5::connect(server.open(), v5::Connect { last_will: will, ..connect }).await;
+        drop(client);
+        sleep(Duration::from_secs(wait)).await;
+        let mut next = V5::new(server.open());
+        next.send(connect5(client_id)).await;
+        server.logged(&format!("{client_id} publish gate/will")).await;
+        next.silent().await;
+        server.script.gate.add_permits(1);
+        assert!(matches!(next.recv().await, v5::Packet::ConnectAck(_)), "{client_id}");
+        next.send(v5::Packet::Disconnect(v5::Disconnect::new(v5::DisconnectReasonCode::NormalDisconnection))).await;
+        server.left(0).await;
+    }
+    assert_eq!((server.count("done gate/will"), server.broker.stats().sessions), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn due_while_the_connection_still_ends() {
+    // Each event takes longer than the will waits.
+    let server = Server::with_event_time(Limits::default(), Duration::from_secs(10));
+    let (client, _) = V5::connect(server.open(), with_will5("a", 5, 100)).await;
+    drop(client);
+    server.left(0).await;
+    server.logged("done will/x").await;
+    assert_eq!((server.count("a publish will/x"), server.broker.stats().offline_sessions), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn keep_their_properties() {
     let server = Server::new(Limits::default());
     let (mut watcher, _) = V5::connect(server.open(), connect5("watcher")).await;

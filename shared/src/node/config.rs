@@ -9,7 +9,7 @@ use crate::{
         Grant, Load,
         role::{Itself, Secondary},
     },
-    arrival::{self, Yield},
+    arrival,
     id::NodeId,
     params,
     port::table::{Key, Merge, Record, Value as Stored},
@@ -130,7 +130,7 @@ pub fn show(_: &Grant<Secondary>, config: Option<Config>) -> Result<Config> {
 pub async fn report(ports: &Ports, node: &Grant<Itself>, config: &Config, at: i64) -> Result<()> {
     let text = serde_json::to_string(config.as_json()).map_err(|_| Error::Corrupt("config"))?;
     let merge = Merge::new(key(node.node(), SORT)).set("config", Stored::Json(text)).newer_than(at);
-    let before = arrival::write(ports, merge, Yield::Future).await?;
+    let before = arrival::write(ports, merge).await?;
     match before.as_ref().map(read) {
         Some(Ok(before)) if before != *config => params::forget_gone(ports, node, &before, config, at).await,
         _ => Ok(()),

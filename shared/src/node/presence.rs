@@ -81,12 +81,6 @@ pub fn show(_: &Grant<Secondary>, presence: Presence) -> Presence {
     presence
 }
 
-/// The node's presence as it is now. 1 get.
-pub(crate) async fn read(ports: &Ports, grant: &Grant<Secondary>) -> Result<Presence> {
-    let record = ports.table.get(&key(grant.node(), SORT)).await?;
-    Presence::read(ports, &mut std::iter::once(record))
-}
-
 /// Notes a change. Whatever the order in which changes arrive, and however often, the newest counts.
 pub async fn report(ports: &Ports, node: &Grant<Itself>, change: &Change) -> Result<()> {
     let order = Value::Str(change.order.to_string());

@@ -8,7 +8,7 @@ use super::{DESIRED, REPORTED, SORT, Values, field};
 use crate::{
     Ports, Result,
     access::{Grant, role::Itself},
-    arrival::{self, Yield},
+    arrival,
     node::{
         self,
         config::{Config, ParamSpec},
@@ -71,12 +71,12 @@ async fn merge(ports: &Ports, node: &Grant<Itself>, changes: Vec<Vec<(String, Ch
     for own in changes {
         if merge.changes.len() + own.len() > MAX_MERGE_FIELDS {
             let full = std::mem::replace(&mut merge, Merge::new(key.clone()).newer_than(at));
-            arrival::write(ports, full, Yield::Future).await?;
+            arrival::write(ports, full).await?;
         }
         merge.changes.extend(own);
     }
     if !merge.changes.is_empty() {
-        arrival::write(ports, merge, Yield::Future).await?;
+        arrival::write(ports, merge).await?;
     }
     Ok(())
 }

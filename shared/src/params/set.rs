@@ -8,18 +8,17 @@ use super::{DESIRED, SORT, check, deliver, field};
 use crate::{
     Error, Ports, Refusal, Result,
     access::{
-        Caller, Grant,
+        Caller, Grant, Load as _,
         grant::{self, Granted},
         role::Secondary,
     },
-    arrival::{self, Yield},
     id::NodeId,
     node::{
         self,
         config::{Config, ParamSpec},
-        presence::{self, Presence},
+        presence::Presence,
     },
-    port::table::{MAX_MERGE_FIELDS, Merge, TableError, Value as Stored},
+    port::table::{Batch, MAX_MERGE_FIELDS, Merge, TableError, Value as Stored, Write},
 };
 
 /// Nodes that one request may set (contract `rest-4-schemas.md`, `SetMultiNodeParamsRequestsBody`).
@@ -37,7 +36,7 @@ pub enum Done {
 }
 
 /// Sets params of some nodes, each by itself. 1 batched get; for each node 1 publish, or 1 write and 1
-/// get if it is away.
+/// batched get if it is away.
 pub async fn set(ports: &Ports, caller: &Caller, wanted: Vec<(NodeId, Wanted)>) -> Result<Vec<Result<Done>>> {
     let (nodes, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
     let granted = grant::grants(ports, caller, nodes).await?;
@@ -65,10 +64,14 @@ async fn set_one(ports: &Ports, caller: &Caller, granted: Granted<Secondary, (Op
         return Ok(Done::Offline);
     }
     let kept = with_earlier_operations(ports, &granted.grant, &config, wanted).await?;
-    keep_desired(ports, caller, &granted.grant, &kept, keep).await?;
-    // If it came back meanwhile and looked for what is desired before that was stored, it is sent now.
-    if presence::read(ports, &granted.grant).await?.is_connected() {
+    let wishes = wishes(ports, caller, &kept, keep);
+    store(ports, &granted.grant, &wishes, Some(ports.clock.now_ms())).await?;
+    let (presence, lost) = after_storing(ports, &granted.grant, wishes).await?;
+    if presence.is_connected() {
+        // It came back meanwhile, and may have looked for what is wanted before that was stored.
         deliver::publish(ports, node, wanted).await?;
+    } else if !lost.is_empty() {
+        store(ports, &granted.grant, &lost, None).await?;
     }
     Ok(Done::Kept(keep))
 }
@@ -101,25 +104,44 @@ async fn with_earlier_operations(ports: &Ports, grant: &Grant<Secondary>, config
     Ok(kept)
 }
 
-/// Stores each value with whose wish it is and how long it counts.
-async fn keep_desired(ports: &Ports, caller: &Caller, grant: &Grant<Secondary>, wanted: &Wanted, keep: i64) -> Result<()> {
+/// A field and what it is to hold.
+type Wish = (String, Stored);
+
+/// Each value with whose wish it is and how long it counts.
+fn wishes(ports: &Ports, caller: &Caller, wanted: &Wanted, keep: i64) -> Vec<Wish> {
     let until = ports.clock.now() + keep;
-    let mut fields = Vec::new();
+    let mut wishes = Vec::new();
     for (component, params) in wanted {
         for (param, value) in params.as_object().into_iter().flatten() {
-            let desired = json!({ "v": value, "until": until, "by": caller.user_id().as_str() });
-            fields.push((field(DESIRED, component, param), Stored::Json(desired.to_string())));
+            let wish = json!({ "v": value, "until": until, "by": caller.user_id().as_str() });
+            wishes.push((field(DESIRED, component, param), Stored::Json(wish.to_string())));
         }
     }
-    for some in fields.chunks(MAX_MERGE_FIELDS) {
-        let merge = Merge::new(node::key(grant.node(), SORT)).newer_than(ports.clock.now_ms());
+    wishes
+}
+
+/// Stores wishes; with a time, unless something later is stored. 1 write for each 50.
+async fn store(ports: &Ports, grant: &Grant<Secondary>, wishes: &[Wish], at: Option<i64>) -> Result<()> {
+    for some in wishes.chunks(MAX_MERGE_FIELDS) {
+        let merge = Merge { newer_than: at, ..Merge::new(node::key(grant.node(), SORT)) };
         let merge = some.iter().fold(merge, |merge, (name, value)| merge.set(name, value.clone()));
-        arrival::write(ports, merge, Yield::All).await.map_err(|error| match error {
-            Error::Table(TableError::TooLarge(_)) => Refusal::InvalidParam("there is no room to keep this for the node".to_owned()).into(),
-            error => error,
+        ports.table.write(Batch::of(Write::Merge(merge))?).await.map_err(|error| match error {
+            TableError::TooLarge(_) => Refusal::InvalidParam("there is no room to keep this for the node".to_owned()).into(),
+            error => Error::Table(error),
         })?;
     }
     Ok(())
+}
+
+/// The node's presence, and the wishes that were not stored because of a time that is no earlier: of the
+/// same millisecond, or of a clock that was ahead. 1 batched get.
+async fn after_storing(ports: &Ports, grant: &Grant<Secondary>, mut wishes: Vec<Wish>) -> Result<(Presence, Vec<Wish>)> {
+    let keys = [Presence::keys(grant.node()), vec![node::key(grant.node(), SORT)]].concat();
+    let mut records = ports.table.get_many(&keys).await?.into_iter();
+    let presence = Presence::read(ports, &mut records)?;
+    let record = records.next().flatten();
+    wishes.retain(|(name, value)| record.as_ref().and_then(|record| record.fields.get(name)).is_none_or(|stored| stored.value != *value));
+    Ok((presence, wishes))
 }
 
 /// The single-node form's payload, from a body.

@@ -274,6 +274,12 @@ async fn a_clock_that_was_ahead_does_not_shut_out_what_follows() {
     cloud.clock.pass(-1800);
     cloud.publish("n1", "params/local", r#"{"Light":{"Brightness":2}}"#).await.unwrap();
     assert_eq!(cloud.params(&user, "n1").await["Light"]["Brightness"], 2);
+    // A wish for a param that was reported in that future.
+    cloud.presence("n1", false, 1).await.unwrap();
+    set(&cloud, &user, json!({ "Light": { "Brightness": 3 } })).await.expect(200);
+    cloud.fleet.take();
+    cloud.subscribe("n1").await.unwrap();
+    assert_eq!(cloud.fleet.take(), sent(r#"{"Light":{"Brightness":3}}"#));
     cloud.publish("n1", "config", r#"{"node_id":"n1"}"#).await.unwrap();
     cloud.call(Call::get("/v1/user/nodes/params?node_id=n1").by(&user.access)).await.expect_failure(400, 102_006);
 }

@@ -5,7 +5,7 @@
 //! * [`mailbox`]: the port `Mail` as a folder of letters;
 //! * [`fleet`]: the port `Fleet` on the broker in this process;
 //! * [`clock`]: the ports `Clock` and `Ids` from the operating system;
-//! * [`local`]: all of them for a process without a listener.
+//! * [`local`]: all of them put together.
 
 pub mod accounts;
 pub mod clock;

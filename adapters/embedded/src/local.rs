@@ -1,9 +1,18 @@
-//! The ports of one machine for a function's process, which has no listener of its own: a Lambda binary
-//! under a local Runtime API. The server wires the same parts around its broker.
+//! The ports of one machine, put together: for the server around its broker, and for a function's process,
+//! which has no listener of its own: a Lambda binary under a local Runtime API.
 
-use std::{env, error::Error, path::PathBuf, sync::Arc};
+use std::{
+    env,
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use shared::{Ports, port::Rules};
+use shared::{
+    Ports,
+    port::{Rules, fleet::Fleet},
+};
 
 use crate::{
     accounts::{Accounts, Settings},
@@ -12,6 +21,19 @@ use crate::{
     mailbox::Mailbox,
     sqlite::SqliteTable,
 };
+
+/// `iss` of tokens. It is checked together with a key of the installation's own, so it need not tell
+/// installations apart, and a machine may change its name without ending sessions.
+const ISSUER: &str = "raincloud";
+
+/// All ports over this table, mailbox folder and fleet. The only error is the mailbox's.
+pub fn ports(table: Arc<SqliteTable>, mailbox: &Path, fleet: Arc<dyn Fleet>, rules: Rules) -> io::Result<Ports> {
+    let mail = Arc::new(Mailbox::open(mailbox)?);
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+    let settings = Settings { issuer: ISSUER.to_owned() };
+    let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
+    Ok(Ports { table, fleet, identity, clock, ids, rules })
+}
 
 /// The ports, and the name under which the cloud is reached.
 pub struct Local {
@@ -27,10 +49,7 @@ pub fn from_env() -> Result<Local, Box<dyn Error + Send + Sync>> {
     let data = PathBuf::from(env::var("RAINCLOUD_DATA").unwrap_or_else(|_| "raincloud-data".to_owned()));
     let host = env::var("RAINCLOUD_HOST").unwrap_or_else(|_| "localhost".to_owned());
     std::fs::create_dir_all(&data)?;
-    let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
-    let table = Arc::new(SqliteTable::open(&data.join("raincloud.db"), clock.clone())?);
-    let mail = Arc::new(Mailbox::open(&data.join("mailbox"))?);
-    let settings = Settings { issuer: format!("https://{host}") };
-    let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
-    Ok(Local { ports: Ports { table, fleet: Arc::new(Elsewhere), identity, clock, ids, rules: Rules::default() }, host })
+    let table = Arc::new(SqliteTable::open(&data.join("raincloud.db"), Arc::new(SystemClock))?);
+    let ports = ports(table, &data.join("mailbox"), Arc::new(Elsewhere), Rules::default())?;
+    Ok(Local { ports, host })
 }

@@ -5,6 +5,7 @@
 //! * [`serve`]: everything put together; [`wiring`]: the ports; [`folder`]: the data folder;
 //! * [`front`]: who comes in; [`tls`] and [`ca`]: with which certificates;
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
+//! * `leaving`: accounts that go;
 //! * [`admin`]: adding, listing and revoking nodes; `mailbox`: letters; `node`: a simulated device;
 //! * [`welcome`], [`say`]: what people read; [`files`], [`signals`], [`open_files`], [`seldom`]: small tools.
 
@@ -16,6 +17,7 @@ pub mod files;
 pub mod folder;
 pub mod front;
 pub mod hooks;
+mod leaving;
 mod mailbox;
 mod node;
 pub mod open_files;

@@ -19,7 +19,7 @@ use crate::{
     folder::Folder,
     front::{self, Front, Speaks},
     hooks::NodeHooks,
-    open_files, revocations, say,
+    leaving, open_files, revocations, say,
     settings::{Port, Settings},
     signals::Stop,
     tls::{Registry, Serves, Tls},
@@ -75,7 +75,7 @@ struct Server {
     sockets: Sockets,
     front: Front,
     table: Arc<SqliteTable>,
-    watch: tokio::task::JoinHandle<()>,
+    watches: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl Server {
@@ -106,15 +106,15 @@ impl Server {
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
         let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
-        let rules = Rules { desired_seconds: settings.desired_seconds };
+        let rules = Rules { desired_seconds: settings.desired_seconds, guest_days: settings.guest_days.0 };
         let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
         let app = app(ports.clone(), settings);
         hooks.begin(app.clone());
 
         let front = Front::new(router(app), broker, max_nodes, settings.max_http as usize);
         listeners.open_to(&front, &tls);
-        let watch = tokio::spawn(revocations::watch(ports));
-        Ok(Self { folder, _serving: serving, again, sockets, front, table, watch })
+        let watches = [tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports))];
+        Ok(Self { folder, _serving: serving, again, sockets, front, table, watches })
     }
 
     fn welcome(&self, settings: &Settings) -> Welcome {
@@ -136,7 +136,7 @@ impl Server {
     /// What was acknowledged is on disk already; this also ends what is under way, in order.
     async fn stop(self) {
         self.front.close(ENDING).await;
-        self.watch.abort();
+        self.watches.iter().for_each(tokio::task::JoinHandle::abort);
         if tokio::time::timeout(CLOSING, self.table.close()).await.is_err() {
             tracing::warn!("the database did not close in time; what was acknowledged is safe");
         }

@@ -36,6 +36,52 @@ pub enum Refusal {
     WrongCode,
     #[error("the account is not confirmed yet")]
     NotConfirmed,
+    #[error("the account is disabled, please contact the administrator")]
+    AccountDisabled,
+    #[error("the user does not exist")]
+    NoAccount,
+    #[error("the verification code is missing")]
+    CodeMissing,
+    #[error("the password is missing")]
+    PasswordMissing,
+    #[error("the new password is missing")]
+    NewPasswordMissing,
+    #[error("the password is incorrect")]
+    WrongOldPassword,
+    #[error("the session is missing")]
+    SessionMissing,
+    #[error("this is not for guest users")]
+    NotForGuests,
+    #[error("this is for guest users alone")]
+    ForGuestsAlone,
+    #[error("guest users are not enabled in this deployment")]
+    GuestsOff,
+    #[error("a guest's account can be converted to an e-mail address alone, not to a phone number")]
+    GuestNeedsEmail,
+    #[error("a name has 1 to 256 characters")]
+    InvalidName,
+    #[error("name, phone number or MFA is missing")]
+    NothingToUpdate,
+    #[error("no phone number was added: this deployment has no SMS")]
+    NoPhoneAdded,
+    #[error("the locale is not valid")]
+    InvalidLocale,
+    #[error("a tag is key:value, of at most 256 characters, and there are at most 100")]
+    InvalidTags,
+    #[error("the operation is add or remove")]
+    InvalidTagOperation,
+    #[error("the data is too large")]
+    TooLarge,
+    #[error("the verification code is missing")]
+    DeletionCodeMissing,
+    #[error("the verification code is incorrect")]
+    WrongDeletionCode,
+    #[error("there is no request to delete the account, or it has expired")]
+    NoDeletionRequest,
+    #[error("attempt limit exceeded, please request the deletion again")]
+    DeletionCodeSpent,
+    #[error("a super admin's account cannot be deleted")]
+    SuperAdminStays,
     #[error("the session has ended or the refresh token is not valid")]
     InvalidRefresh,
     #[error("attempt limit exceeded, please try after some time")]
@@ -112,7 +158,9 @@ impl From<IdentityError> for Error {
             IdentityError::WrongPassword => Refusal::WrongPassword,
             IdentityError::NotConfirmed => Refusal::NotConfirmed,
             IdentityError::AlreadyConfirmed => Refusal::AlreadyConfirmed,
-            IdentityError::WrongCode => Refusal::WrongCode,
+            IdentityError::Disabled => Refusal::AccountDisabled,
+            IdentityError::NoAccount => Refusal::NoAccount,
+            IdentityError::WrongCode | IdentityError::NoCode | IdentityError::CodeSpent => Refusal::WrongCode,
             IdentityError::TooManyTries => Refusal::TooManyTries,
             IdentityError::InvalidRefresh => Refusal::InvalidRefresh,
             IdentityError::InvalidToken => return Self::Unauthenticated,

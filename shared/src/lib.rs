@@ -5,7 +5,8 @@
 //! * [`id`]: node, user and request ids as types;
 //! * [`port`]: what the domain needs from outside, as traits;
 //! * [`access`]: who may do what; the only maker of a [`access::Grant`];
-//! * [`user`]: accounts: sign up, confirm, log in, refresh, log out;
+//! * [`user`]: accounts: signing up, logging in and out, passwords, guests, what users say of themselves,
+//!   deletion;
 //! * [`node`]: a node's certificate, config, presence, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
@@ -21,9 +22,11 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod mapping;
+mod merge;
 pub mod node;
 pub mod params;
 pub mod port;
+mod tag;
 pub mod user;
 
 pub use error::{Error, Refusal, Result};

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use expect_test::expect_file;
 use serde_json::json;
+use shared::port::Rules;
 use tests::{Call, Cloud, PASSWORD, User};
 use web::Routes;
 
@@ -20,7 +21,19 @@ fn example(route: &str, owner: &User) -> Call {
     let node = |call: Call| Call { uri: format!("{}?node_id={NODE}", call.uri), ..call };
     let call = Call::new(method.parse().unwrap(), path);
     match route {
-        "GET /apiversions" | "GET /mqtt_host" | "GET /healthz" | "GET /readyz" | "GET /v1/user" | "GET /v1/user2" => call,
+        "GET /apiversions" | "GET /mqtt_host" | "GET /healthz" | "GET /readyz" => call,
+        "GET /v1/user" | "GET /v1/user2" | "GET /v1/user/custom_data" | "GET /v1/user/public_profile" => call,
+        "PUT /v1/user" | "PUT /v1/user2" => call.json(&json!({ "name": "Ann" })),
+        "DELETE /v1/user" | "DELETE /v1/user2" => Call { uri: format!("{path}?request=true"), ..call },
+        "PUT /v1/user/custom_data" => call.json(&json!({ "timeZone": { "value": "Europe/Berlin" } })),
+        "PUT /v1/user/public_profile" => call.json(&json!({ "profile": { "nick": "ann" } })),
+        "POST /v1/user/guest" => call,
+        "POST /v1/user/guest/conversion/initiate" => call.json(&json!({ "user_name": "new@x.io" })),
+        "POST /v1/user/guest/conversion/verify" => {
+            call.json(&json!({ "user_name": "new@x.io", "verification_code": "123456", "password": PASSWORD }))
+        }
+        "PUT /v1/forgotpassword" | "PUT /v1/forgotpassword2" => call.json(&json!({ "user_name": "owner@x.io" })),
+        "PUT /v1/password" | "PUT /v1/password2" => call.json(&json!({ "password": PASSWORD, "newpassword": "Other0ne" })),
         "POST /v1/user" | "POST /v1/user2" => call.json(&json!({ "user_name": "new@x.io", "password": PASSWORD })),
         "POST /v1/login" | "POST /v1/login2" => call.json(&json!({ "user_name": "owner@x.io", "password": PASSWORD })),
         "POST /v1/logout" | "POST /v1/logout2" => call.json(&json!({ "refreshtoken": owner.refresh })),
@@ -39,7 +52,7 @@ fn routes() -> BTreeSet<String> {
 
 /// A cloud as it was before, for each call: the calls change things.
 async fn cloud() -> (Cloud, User) {
-    let cloud = Cloud::new();
+    let cloud = Cloud::with_rules(Rules { guest_days: Some(30), ..Rules::default() });
     let owner = cloud.user("owner").await;
     cloud.light(&owner, NODE).await;
     cloud.fleet.take();
@@ -93,7 +106,7 @@ async fn only_the_listed_routes_answer_without_a_token() {
 async fn who_gets_what_is_as_written_down() {
     let row = |cells: [&str; 5]| {
         let [route, no_token, stranger, secondary, primary] = cells;
-        format!("{route:<32} {no_token:<12} {stranger:<12} {secondary:<12} {primary}\n")
+        format!("{route:<40} {no_token:<12} {stranger:<12} {secondary:<12} {primary}\n")
     };
     let mut table = vec![row(["route", "no token", "stranger", "secondary", "primary"])];
     for route in routes() {

@@ -35,6 +35,7 @@ async fn nodes(cloud: &Cloud, user: &User, count: usize) {
 async fn operations_cost_what_is_written_down() {
     let cloud = Cloud::new();
     let owner = cloud.user("owner").await;
+    cloud.log_in("owner@x.io").await;
     nodes(&cloud, &owner, 130).await;
     cloud.meter.take();
     cloud.fleet.take();
@@ -47,8 +48,19 @@ async fn operations_cost_what_is_written_down() {
     ledger.call("confirm", Call::post("/v1/user2").json(&json!({ "user_name": "fresh@x.io", "verification_code": code }))).await;
     ledger.call("log in", Call::post("/v1/login2").json(&name)).await;
     ledger.call("refresh", Call::post("/v1/login2").json(&json!({ "refreshtoken": owner.refresh }))).await;
+    let asked = ledger.cloud.call(Call::post("/v1/login2").json(&json!({ "user_name": "fresh@x.io" }))).await.expect(200);
+    ledger.note("have a code for logging in sent");
+    let code = ledger.cloud.mail.code("fresh@x.io");
+    let by_code = json!({ "user_name": "fresh@x.io", "session": asked["session"], "verification_code": code });
+    ledger.call("log in by code", Call::post("/v1/login2").json(&by_code)).await;
+    ledger.call("ask for a new password", Call::put("/v1/forgotpassword2").json(&json!({ "user_name": "fresh@x.io" }))).await;
+    let change = json!({ "password": PASSWORD, "newpassword": PASSWORD });
+    ledger.call("change the password, 1 other session", by(Call::put("/v1/password2").json(&change))).await;
     ledger.call("log out", by(Call::post("/v1/logout2"))).await;
     ledger.call("show the user", by(Call::get("/v1/user2"))).await;
+    let data = json!({ "timeZone": { "value": "Europe/Berlin" } });
+    ledger.call("change custom data", by(Call::put("/v1/user/custom_data").json(&data))).await;
+    ledger.call("show custom data", by(Call::get("/v1/user/custom_data"))).await;
     ledger.call("list 10 nodes' ids", by(Call::get("/v1/user/nodes?num_records=10"))).await;
     ledger.call("list 10 nodes with details", by(Call::get("/v1/user/nodes?node_details=true&num_records=10"))).await;
     ledger.call("list a page of 100 nodes with details", by(Call::get("/v1/user/nodes?node_details=true"))).await;

@@ -7,11 +7,19 @@
 mod account;
 #[path = "domain/certificate.rs"]
 mod certificate;
+#[path = "domain/deletion.rs"]
+mod deletion;
+#[path = "domain/guest.rs"]
+mod guest;
 #[path = "domain/list.rs"]
 mod list;
 #[path = "domain/mapping.rs"]
 mod mapping;
 #[path = "domain/params.rs"]
 mod params;
+#[path = "domain/password.rs"]
+mod password;
 #[path = "domain/presence.rs"]
 mod presence;
+#[path = "domain/profile.rs"]
+mod profile;

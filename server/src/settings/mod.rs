@@ -13,7 +13,7 @@ use clap::Args;
 
 pub use example::example;
 pub use file::{FileError, ParseError, layered};
-pub use value::{Host, LogFilter, Port};
+pub use value::{GuestDays, Host, LogFilter, Port};
 
 /// Where the data is. Taken by every command that touches it.
 #[derive(Args, Clone, Debug)]
@@ -79,6 +79,12 @@ pub struct Settings {
         value_parser = clap::value_parser!(i64).range(0..=31_536_000)
     )]
     pub desired_seconds: i64,
+
+    /// For how many days the account of a guest, who has no name of their own, is good; 0: for ever
+    ///
+    /// With `off` there are no guests.
+    #[arg(long, value_name = "DAYS|off", env = "RAINCLOUD_GUEST_DAYS", hide_env_values = true, default_value = "off")]
+    pub guest_days: GuestDays,
 
     /// How many nodes may be connected at one time
     #[arg(

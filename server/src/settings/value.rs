@@ -24,6 +24,22 @@ impl FromStr for Port {
     }
 }
 
+/// For how many days a guest's account is good, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestDays(pub Option<u32>);
+
+impl FromStr for GuestDays {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("off") {
+            return Ok(Self(None));
+        }
+        let days = text.parse().ok().filter(|days| *days <= 36_500);
+        days.map(|days| Self(Some(days))).ok_or("give a number of days (0 to 36500) or off")
+    }
+}
+
 /// A DNS name or an IP address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host(String);

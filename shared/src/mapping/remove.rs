@@ -18,7 +18,11 @@ const TRIES: usize = 5;
 
 /// Takes the node from the caller; with the user who mapped it all others leave too. 1 query, 1 batch.
 pub async fn remove(ports: &Ports, caller: &Caller, grant: &Grant<Secondary>) -> Result<()> {
-    let (user, node) = (caller.user_id(), grant.node());
+    leave(ports, caller.user_id(), grant.node()).await
+}
+
+/// Takes the node from the user, who may be gone by now.
+pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result<()> {
     for _ in 0..TRIES {
         let holders = Holders::read(ports, node).await?;
         if holders.owner.as_ref() == Some(user) {

@@ -31,10 +31,12 @@ pub struct Rules {
     /// Seconds for which a param set while its node was offline is kept and sent when the node
     /// comes back. 0 keeps nothing.
     pub desired_seconds: i64,
+    /// Days for which a guest's account is good; 0: for ever. `None`: there are no guests.
+    pub guest_days: Option<u32>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600 }
+        Self { desired_seconds: 600, guest_days: None }
     }
 }

@@ -35,6 +35,10 @@ impl Attempt {
     }
 }
 
+/// Anybody, and who it is if they have a valid access token.
+#[derive(Debug)]
+pub struct Visitor(pub Option<shared::access::Caller>);
+
 /// A user with a valid access token.
 #[derive(Debug)]
 pub struct Caller(pub shared::access::Caller);
@@ -53,6 +57,7 @@ pub struct Allowed<R, L = ()> {
 
 impl Gate for Public {}
 impl Gate for Attempt {}
+impl Gate for Visitor {}
 impl Gate for Caller {}
 impl<R, L> Gate for Allowed<R, L> {}
 
@@ -73,6 +78,14 @@ impl FromRequestParts<App> for Attempt {
         let closed = || Failure::new(StatusCode::INTERNAL_SERVER_ERROR, 100_001, "the client's address is unknown");
         let ClientIp(address) = parts.extensions.get().copied().ok_or_else(closed)?;
         Ok(Self(Some((Arc::clone(throttle), address))))
+    }
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        Ok(Self(Caller::from_request_parts(parts, app).await.ok().map(|Caller(caller)| caller)))
     }
 }
 

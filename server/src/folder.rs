@@ -5,7 +5,8 @@
 //! | `raincloud.db` (and `-wal`, `-shm`) | the database: `SQLite` |
 //! | `ca.crt`, `ca.key` | our CA; clients and nodes trust the first, the second is the owner's greatest secret |
 //! | `server.crt`, `server.key` | the server's certificate, issued anew when needed |
-//! | `mailbox/` | letters with confirmation codes |
+//! | `mailbox/` | letters with confirmation codes, where they are not sent by SMTP |
+//! | `outbox/` | letters on their way to the mail server |
 //! | `raincloud.toml` | settings, if the owner puts them here |
 //! | `serving` | locked while a server runs |
 
@@ -58,6 +59,11 @@ impl Folder {
     /// The mailbox.
     pub fn mailbox(&self) -> PathBuf {
         self.path.join("mailbox")
+    }
+
+    /// The outbox.
+    pub fn outbox(&self) -> PathBuf {
+        self.path.join("outbox")
     }
 
     /// The CA's certificate.

@@ -5,11 +5,17 @@ use std::{fs::File, future::Future, num::NonZeroU32, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use axum::Router;
 use broker::{Broker, Limits, QoS};
-use embedded::{clock::SystemClock, fleet::BrokerFleet, sqlite::SqliteTable};
+use embedded::{
+    clock::SystemClock,
+    fleet::BrokerFleet,
+    local,
+    smtp::{self, Delivery},
+    sqlite::SqliteTable,
+};
 use shared::{
     Ports,
     node::certificate,
-    port::{Rules, clock::Clock as _},
+    port::{Rules, clock::Clock as _, mail::Mail},
 };
 use tokio::net::TcpListener;
 use web::{App, throttle::Throttle};
@@ -75,7 +81,7 @@ struct Server {
     sockets: Sockets,
     front: Front,
     table: Arc<SqliteTable>,
-    watches: [tokio::task::JoinHandle<()>; 2],
+    watches: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Server {
@@ -107,13 +113,15 @@ impl Server {
         let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
         let rules = Rules { desired_seconds: settings.desired_seconds, guest_days: settings.guest_days.0 };
-        let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
+        let (mail, delivery) = mail(&folder, settings)?;
+        let ports = local::ports(Arc::clone(&table), mail, fleet, rules);
         let app = app(ports.clone(), settings);
         hooks.begin(app.clone());
 
         let front = Front::new(router(app), broker, max_nodes, settings.max_http as usize);
         listeners.open_to(&front, &tls);
-        let watches = [tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports))];
+        let mut watches = vec![tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports))];
+        watches.extend(delivery.map(|delivery| tokio::spawn(delivery.run())));
         Ok(Self { folder, _serving: serving, again, sockets, front, table, watches })
     }
 
@@ -154,6 +162,14 @@ fn room_for_nodes(settings: &Settings) -> usize {
 /// would be done again at each reconnect (contract `mqtt-and-node.md` §1.3).
 fn limits(max_nodes: usize) -> Limits {
     Limits { connections: max_nodes, max_qos: QoS::AtLeastOnce, retained_messages: 0, ..Limits::default() }
+}
+
+/// By SMTP, which something has to bring out, or into the folder's mailbox.
+fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mail>, Option<Delivery>)> {
+    let Some(url) = settings.smtp.clone() else { return Ok((wiring::mailbox(folder)?, None)) };
+    let from = settings.mail_from.clone().context("--smtp needs --mail-from, the address that letters are from")?;
+    let (smtp, delivery) = smtp::open(&folder.outbox(), &smtp::Settings { url, from }).context("letters cannot be sent")?;
+    Ok((Arc::new(smtp), Some(delivery)))
 }
 
 fn app(ports: Ports, settings: &Settings) -> App {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use embedded::{clock::SystemClock, sqlite::SqliteTable};
+use embedded::{clock::SystemClock, local, sqlite::SqliteTable};
 use parking_lot::Mutex;
 use shared::{
     Ports,
@@ -55,5 +55,5 @@ pub(crate) fn ports_and_table(fleet: Arc<dyn Fleet>) -> (Ports, Arc<SqliteTable>
     let folder = tempfile::tempdir().unwrap();
     let data = Folder::make(folder.path()).unwrap();
     let table = Arc::new(SqliteTable::memory(Arc::new(SystemClock)).unwrap());
-    (wiring::ports(&data, Arc::clone(&table), fleet, Rules::default()).unwrap(), table, folder)
+    (local::ports(Arc::clone(&table), wiring::mailbox(&data).unwrap(), fleet, Rules::default()), table, folder)
 }

@@ -3,10 +3,10 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use embedded::{clock::SystemClock, local, sqlite::SqliteTable};
+use embedded::{clock::SystemClock, fleet::Elsewhere, local, mailbox::Mailbox, sqlite::SqliteTable};
 use shared::{
     Ports,
-    port::{Rules, fleet::Fleet},
+    port::{Rules, mail::Mail},
 };
 
 use crate::folder::Folder;
@@ -18,8 +18,13 @@ pub async fn open_table(path: PathBuf) -> anyhow::Result<Arc<SqliteTable>> {
     Ok(Arc::new(table))
 }
 
-/// All ports over this folder's mailbox, this table and this fleet.
-pub fn ports(folder: &Folder, table: Arc<SqliteTable>, fleet: Arc<dyn Fleet>, rules: Rules) -> anyhow::Result<Ports> {
-    let mailbox = folder.mailbox();
-    local::ports(table, &mailbox, fleet, rules).with_context(|| format!("cannot open the mailbox {}", mailbox.display()))
+/// The folder's mailbox.
+pub fn mailbox(folder: &Folder) -> anyhow::Result<Arc<dyn Mail>> {
+    let path = folder.mailbox();
+    Ok(Arc::new(Mailbox::open(&path).with_context(|| format!("cannot open the mailbox {}", path.display()))?))
+}
+
+/// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.
+pub fn ports_beside(folder: &Folder, table: Arc<SqliteTable>) -> anyhow::Result<Ports> {
+    Ok(local::ports(table, mailbox(folder)?, Arc::new(Elsewhere), Rules::default()))
 }

@@ -9,8 +9,8 @@ mod revoke;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use embedded::{fleet::Elsewhere, sqlite::SqliteTable};
-use shared::{Ports, port::Rules};
+use embedded::sqlite::SqliteTable;
+use shared::Ports;
 
 use crate::{folder::Folder, wiring};
 
@@ -51,7 +51,7 @@ struct Opened {
 impl Opened {
     async fn new(folder: &Folder) -> anyhow::Result<Self> {
         let table = wiring::open_table(folder.database()).await?;
-        let ports = wiring::ports(folder, Arc::clone(&table), Arc::new(Elsewhere), Rules::default())?;
+        let ports = wiring::ports_beside(folder, Arc::clone(&table))?;
         Ok(Self { ports, table })
     }
 

@@ -80,6 +80,18 @@ pub struct Settings {
     )]
     pub desired_seconds: i64,
 
+    /// The mail server for letters with codes: `smtps://USER:PASSWORD@HOST`, or with STARTTLS
+    /// `smtp://USER:PASSWORD@HOST:587?tls=required`
+    ///
+    /// Characters that mean something in a URL are percent-coded in user and password. Without it letters
+    /// are put into the mailbox folder.
+    #[arg(long, value_name = "URL", env = "RAINCLOUD_SMTP", hide_env_values = true)]
+    pub smtp: Option<String>,
+
+    /// The address that letters are from, as `cloud@example.org` or `Cloud <cloud@example.org>`
+    #[arg(long, value_name = "ADDRESS", env = "RAINCLOUD_MAIL_FROM", hide_env_values = true)]
+    pub mail_from: Option<String>,
+
     /// For how many days the account of a guest, who has no name of their own, is good; 0: for ever
     ///
     /// With `off` there are no guests.

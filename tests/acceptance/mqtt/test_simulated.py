@@ -106,11 +106,12 @@ def test_what_came_while_the_node_was_gone_waits_in_a_kept_session_alone(user, c
     good(user.set(node.id, {"Light": {"Hue": 77}}))
     node.cut()
     settled(lambda: user.online(node.id), False, "offline")
-    back = simulate(credentials, *flags).up()
+    back = simulate(credentials, *flags)
     if kept:
         back.expect("set", param="Hue", value=77, by="remote")
         settled(lambda: user.params(node.id)["Light"]["Hue"], 77, "reported")
     else:
+        back.up()
         good(user.set(node.id, {"Light": {"Saturation": 1}}))
         back.expect("set", param="Saturation", value=1, by="remote")
         assert not [event for event in back.events if event.get("param") == "Hue"], "it was lost with the session"

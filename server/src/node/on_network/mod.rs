@@ -16,6 +16,9 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use prost::Message as _;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -54,14 +57,24 @@ pub(super) async fn start(address: SocketAddr, security: Security, signer: Signe
     let pop = if let Security::Proof(pop) = &security { pop.as_str() } else { "" };
     say.tell(&Event::OnNetwork { address: &address, sec_ver: security.version(), pop });
     let service = Arc::new(Service::new(security, signer, say));
-    let ended = service.end.clone();
-    let serve = axum::serve(listener, router(Arc::clone(&service))).with_graceful_shutdown(ended.cancelled_owned());
     tokio::spawn(async move {
-        // It fails only if the listener does, which ends it as well.
-        let _ = serve.await;
+        service.end.clone().run_until_cancelled(serve(listener, &service)).await;
         service.say.tell(&Event::OffNetwork);
     });
     Ok(())
+}
+
+/// Takes connections as long as there can be any.
+async fn serve(listener: TcpListener, service: &Arc<Service>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        // A client looks for the cookie in a header of exactly the device's spelling.
+        let connection = http1::Builder::new()
+            .title_case_headers(true)
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router(Arc::clone(service))));
+        let end = service.end.clone();
+        tokio::spawn(end.run_until_cancelled_owned(connection));
+    }
 }
 
 fn router(service: Arc<Service>) -> Router {

@@ -228,18 +228,18 @@ impl Agent {
             Event::Resent { id, times } => self.tell(&Told::Resent { packet_id: id.get(), times }),
             Event::Message(message) => {
                 let own = message.topic.strip_prefix("node/").and_then(|rest| rest.strip_prefix(self.setup.node_id.as_str()));
-                let payload = Payload::from(message.payload.as_ref());
+                let payload = || Payload::from(message.payload.as_ref());
                 match own {
                     Some(suffix) if self.is_for_params(suffix) => {
-                        self.tell(&Told::Remote { topic: &message.topic, payload: &payload });
+                        self.tell(&Told::Remote { topic: &message.topic, payload: &payload() });
                         self.read(&message.payload, By::Remote);
                     }
                     Some("/to-node") => {
-                        self.tell(&Told::Command { payload: &payload });
+                        self.tell(&Told::Command { payload: &payload() });
                         let answer = commands::answer(&message.payload, |data| self.command(data));
                         self.publish("from-node", answer);
                     }
-                    Some("/otaurl") => self.tell(&Told::OtaOffer { payload: &payload }),
+                    Some("/otaurl") => self.tell(&Told::OtaOffer { payload: &payload() }),
                     _ => self.ignored(None, None, &format!("nothing is expected on {}", message.topic)),
                 }
             }

@@ -130,7 +130,7 @@ impl Misbehaviour {
             Self::SlowRead if count == 0 => {
                 Packet::Subscribe { packet_id: id, topic_filters: vec![(own("from-node").into(), QoS::AtLeastOnce)] }
             }
-            Self::SlowRead => publish(own("from-node"), vec![0; ECHO], id, false),
+            Self::SlowRead => publish(own("from-node"), vec![b'.'; ECHO], id, false),
             Self::ForeignTopic(other) => publish(format!("node/{other}/params/local"), &br#"{"Light":{"Power":true}}"#[..], id, false),
             Self::BadUtf8 => publish(local, &b"{\"Light\":{\"Name\":\"\xff\xfe\xc3\"}}"[..], id, false),
             Self::Big(size) => publish(local, big(*size), id, false),

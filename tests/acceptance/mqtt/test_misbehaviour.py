@@ -106,8 +106,9 @@ def test_a_neighbour_is_served_meanwhile(cloud, user, new_device, simulate, reco
     for name, figure in figures.items():
         record_property(name, figure)
     print(kind, figures)
-    assert max(neighbour.reports) < 1, f"{figures}: the neighbour would have sent it again"
-    assert max(neighbour.settings) < 2, f"{figures}"
+    for times in (neighbour.reports, neighbour.settings):
+        late = [taken for taken in times if taken > 1]
+        assert len(late) <= len(times) / 100 and max(times) < 5, f"{figures}: what takes a second is sent again"
     assert came_in < 5, f"another node came in after {came_in:.1f} s"
     assert user.params(device.id)["Lamp"]["Power"] is False and "Light" not in user.params(device.id)
 

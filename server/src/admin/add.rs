@@ -149,7 +149,13 @@ impl Maker<'_> {
         let issued = self.authority.node(&node, self.args.key, ports.clock.now())?;
         let mut random = [0; RANDOM];
         SystemRandom::new().fill(&mut random).map_err(|_| anyhow::anyhow!("the system gave no random bytes"))?;
-        let credentials = Credentials { node: &node, issued: &issued, mqtt_host: self.mqtt_host, random: &random };
+        let credentials = Credentials {
+            node: node.as_str(),
+            certificate_pem: &issued.certificate_pem,
+            key_pem: &issued.key_pem,
+            mqtt_host: self.mqtt_host,
+            random: &random,
+        };
         let folder = credentials.write(self.out).with_context(|| format!("cannot write to {}", self.out.display()))?;
         let grant = Grant::trusted_because("the owner adds a node", node.clone());
         if let Err(error) = certificate::register(ports, &grant, &issued.fingerprint()).await {

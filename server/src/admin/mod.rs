@@ -2,7 +2,7 @@
 //! running server or without one.
 
 mod add;
-mod credentials;
+pub(crate) mod credentials;
 mod list;
 mod revoke;
 

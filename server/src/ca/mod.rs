@@ -17,6 +17,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use time::{Duration, OffsetDateTime};
 
 pub use leaf::{Issued, KeyKind};
+pub(crate) use rsa_key::pair as rsa_pair;
 pub use server::{ServerCertificate, all_names};
 
 use crate::files::{self, Readers};

@@ -106,7 +106,7 @@ impl Server {
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
         let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
-        let rules = Rules { desired_seconds: settings.desired_seconds };
+        let rules = Rules { desired_seconds: settings.desired_seconds, claims_per_user: settings.claims_per_user };
         let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
         let app = app(ports.clone(), settings);
         hooks.begin(app.clone());

@@ -6,9 +6,10 @@
 //! * [`port`]: what the domain needs from outside, as traits;
 //! * [`access`]: who may do what; the only maker of a [`access::Grant`];
 //! * [`user`]: accounts: sign up, confirm, log in, refresh, log out;
-//! * [`node`]: a node's certificate, config, presence, and the list of a user's nodes;
+//! * [`node`]: a node's certificate, config, presence, what it signed, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
+//! * [`claim`]: how a node gets its id and its certificate;
 //! * [`event`]: what nodes send and what happens to their connections, and who handles it;
 //! * [`error`]: why something is not done.
 //!
@@ -17,6 +18,7 @@
 
 pub mod access;
 mod arrival;
+pub mod claim;
 pub mod error;
 pub mod event;
 pub mod id;

@@ -7,6 +7,10 @@
 mod account;
 #[path = "domain/certificate.rs"]
 mod certificate;
+#[path = "domain/challenge.rs"]
+mod challenge;
+#[path = "domain/claim.rs"]
+mod claim;
 #[path = "domain/list.rs"]
 mod list;
 #[path = "domain/mapping.rs"]
@@ -15,3 +19,5 @@ mod mapping;
 mod params;
 #[path = "domain/presence.rs"]
 mod presence;
+#[path = "domain/proxy.rs"]
+mod proxy;

@@ -1,7 +1,10 @@
 //! Which certificate is which node's. A certificate is known by its fingerprint, so it may come from
-//! any CA (design: the certificate rule).
+//! any CA (design: the certificate rule). The node's own record keeps the whole of it, for the public key.
 
-use super::key;
+use ring::digest::{SHA256, digest};
+use x509_parser::parse_x509_certificate;
+
+use super::{key, public_key::PublicKey};
 use crate::{
     Error, Ports, Refusal, Result,
     access::{Grant, role::Itself},
@@ -25,6 +28,69 @@ impl std::fmt::Display for Fingerprint {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
     }
+}
+
+impl Fingerprint {
+    /// The certificate's, of its DER form.
+    pub fn of(certificate: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
+        Self(bytes)
+    }
+}
+
+/// A certificate to be registered.
+#[derive(Clone, Debug)]
+pub struct NewCertificate {
+    /// By which it is known.
+    pub fingerprint: Fingerprint,
+    /// All of it, in DER.
+    pub der: Vec<u8>,
+}
+
+impl NewCertificate {
+    /// The certificate in this DER.
+    pub fn of(der: Vec<u8>) -> Self {
+        Self { fingerprint: Fingerprint::of(&der), der }
+    }
+}
+
+/// A certificate's public key, `SubjectPublicKeyInfo` in DER; `None` if this is no certificate.
+pub fn public_key_of(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = parse_x509_certificate(certificate).ok()?;
+    Some(parsed.public_key().raw.to_vec())
+}
+
+/// A node's record: which certificate it has.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The certificate in DER.
+    pub certificate: Vec<u8>,
+    /// It proves nothing any more.
+    pub revoked: bool,
+    /// Changes with the record.
+    pub(crate) version: u64,
+}
+
+impl Registration {
+    pub(crate) fn key(node: &NodeId) -> Key {
+        key(node, SORT)
+    }
+
+    pub(crate) fn read(record: &Record) -> Result<Self> {
+        let (certificate, revoked) = record.bytes("certificate").zip(record.bool("revoked")).ok_or(Error::Corrupt("node"))?;
+        Ok(Self { certificate: certificate.to_vec(), revoked, version: record.version })
+    }
+
+    /// The key whose signatures are the node's; `None` if its certificate was revoked.
+    pub fn public_key(&self) -> Option<PublicKey> {
+        if self.revoked { None } else { PublicKey::of_spki(&public_key_of(&self.certificate)?) }
+    }
+}
+
+/// The node's record, if it was ever registered. 1 get.
+pub async fn of(ports: &Ports, node: &Grant<Itself>) -> Result<Option<Registration>> {
+    ports.table.get(&Registration::key(node.node())).await?.map(|record| Registration::read(&record)).transpose()
 }
 
 /// What is known of a certificate.
@@ -64,8 +130,8 @@ pub async fn find(ports: &Ports, fingerprint: &Fingerprint) -> Result<Option<Cer
 
 /// Makes the certificate the node's; the one that it had before is revoked. A certificate that is
 /// another node's, or was revoked, is refused. 1 batched get, 1 batch.
-pub async fn register(ports: &Ports, node: &Grant<Itself>, fingerprint: &Fingerprint) -> Result<()> {
-    let id = node.node();
+pub async fn register(ports: &Ports, node: &Grant<Itself>, certificate: &NewCertificate) -> Result<()> {
+    let (id, NewCertificate { fingerprint, der }) = (node.node(), certificate);
     let own = fingerprint_key(fingerprint);
     let mut records = ports.table.get_many(&[key(id, SORT), own.clone()]).await?.into_iter();
     let (before, known) = (records.next().flatten(), records.next().flatten());
@@ -78,6 +144,7 @@ pub async fn register(ports: &Ports, node: &Grant<Itself>, fingerprint: &Fingerp
         Write::Merge(
             Merge::new(key(id, SORT))
                 .set("fingerprint", fingerprint.to_string())
+                .set("certificate", Value::Bytes(der.clone()))
                 .set("registered_at", now)
                 .set("revoked", false)
                 .when(unchanged(&before)),

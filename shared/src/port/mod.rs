@@ -31,10 +31,12 @@ pub struct Rules {
     /// Seconds for which a param set while its node was offline is kept and sent when the node
     /// comes back. 0 keeps nothing.
     pub desired_seconds: i64,
+    /// Chips that one user may claim. 0 does not limit.
+    pub claims_per_user: i64,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600 }
+        Self { desired_seconds: 600, claims_per_user: 0 }
     }
 }

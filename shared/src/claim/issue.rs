@@ -14,7 +14,7 @@ const TRIES: usize = 3;
 
 /// Issues and registers, unless the node's certificate is one of the same key: then a request was repeated,
 /// and the first answer may be the one that counts. In PEM, with `\n` as firmware needs it. 1 get of the CA,
-/// and what registering costs.
+/// 1 batch.
 pub(super) async fn issue(ports: &Ports, node: &Grant<Itself>, csr: &Csr, mut known: Option<Registration>) -> Result<String> {
     for _ in 0..TRIES {
         if let Some(Registration { revoked: false, certificate, .. }) = &known
@@ -24,8 +24,14 @@ pub(super) async fn issue(ports: &Ports, node: &Grant<Itself>, csr: &Csr, mut kn
         }
         let authority = Authority::open(ports).await?;
         let issued = NewCertificate::of(authority.issue(node.node(), &csr.public_key, ports.clock.now())?);
-        match certificate::register(ports, node, &issued).await {
-            Err(error) if error.is_conflict() => known = certificate::of(ports, node).await?,
+        match certificate::replace(ports, node, known.as_ref(), &issued).await {
+            Err(error) if error.is_conflict() => {
+                known = certificate::of(ports, node).await?;
+                // By the owner, just now.
+                if known.as_ref().is_some_and(|known| known.revoked) {
+                    return Err(Refusal::NodeRevoked.into());
+                }
+            }
             registered => {
                 registered?;
                 return Ok(to_pem(&issued.der));

@@ -15,9 +15,8 @@
 //! | `identity` | `claim#secret` / `<MAC>` | `{secret: <16 bytes>, at: 1790000000}` | checking a proof; the owner's list |
 //! | `identity` | `claim#attempt#<id>` / `attempt` | `{mac: "<MAC>", challenge: "…", tries: 0}` | the second step of a proof |
 //!
-//! With a token the first step costs 1 get and, the first time, 1 batch; the second 1 batched get, 1 get of
-//! the CA, and what registering costs. A proof begins with 1 write and ends with 2 writes and 1 get more than
-//! that.
+//! With a token the first step costs 1 get and, the first time, 1 batch; the second 1 batched get, and for a
+//! new key 1 get of the CA and 1 batch. A proof begins with 1 write; it ends with 2 writes, 3 gets and 1 batch.
 
 pub mod authority;
 pub mod csr;

@@ -1,6 +1,8 @@
 //! What each operation asks of storage and of the broker, kept in `tests/snapshots/costs.txt` so that a
 //! change which makes one dearer is seen in review (`UPDATE_EXPECT=1` writes it anew).
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
+
 use data_encoding::{HEXLOWER, HEXUPPER};
 use expect_test::expect_file;
 use ring::hmac;

@@ -73,9 +73,10 @@ impl From<Error> for Failure {
 fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
     let code = match refusal {
         Refusal::InvalidBody(_) => 100_006,
-        Refusal::InvalidRequest(_) | Refusal::InvalidParam(_) => 100_012,
-        // Claiming has no numbers of its own in the contract.
-        Refusal::InvalidMac
+        // Claiming, all after the first two, has no numbers of its own in the contract.
+        Refusal::InvalidRequest(_)
+        | Refusal::InvalidParam(_)
+        | Refusal::InvalidMac
         | Refusal::InvalidPlatform
         | Refusal::InvalidCsr(_)
         | Refusal::NeedsUser

@@ -14,6 +14,7 @@ use web::{App, Body, Caller, Result, reply::Success};
 
 /// `VerifyUserNodeMappingRequest`.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct Request {
     request_id: Option<String>,
     node_id: Option<String>,

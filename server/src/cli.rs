@@ -143,6 +143,10 @@ mod tests {
             "raincloud admin node add --data x --out y --count 3 --key rsa --host z --json",
             "raincloud admin node list --data x --json",
             "raincloud admin node revoke --data x n1",
+            "raincloud admin claim add --data x --mac 240ac4aabbcc --secret-file y --json",
+            "raincloud admin claim add --csv -",
+            "raincloud admin claim list --json",
+            "raincloud admin claim remove 240AC4AABBCC",
             "raincloud settings",
         ] {
             assert!(parsed(good).is_ok(), "{good}: {:?}", parsed(good));
@@ -153,6 +157,11 @@ mod tests {
             "raincloud admin node add",
             "raincloud admin node add --out y --count 0",
             "raincloud admin node revoke a/b",
+            "raincloud admin claim add",
+            "raincloud admin claim add --mac 240AC4AABBC",
+            "raincloud admin claim add --mac 240AC4AABBCC --csv x",
+            "raincloud admin claim add --csv x --secret-file y",
+            "raincloud admin claim remove",
             "raincloud fly",
             "raincloud --http eighty",
         ] {

@@ -112,7 +112,11 @@ impl Server {
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
         let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
-        let rules = Rules { desired_seconds: settings.desired_seconds, guest_days: settings.guest_days.0 };
+        let rules = Rules {
+            desired_seconds: settings.desired_seconds,
+            guest_days: settings.guest_days.0,
+            claims_per_user: settings.claims_per_user,
+        };
         let (mail, delivery) = mail(&folder, settings)?;
         let ports = local::ports(Arc::clone(&table), mail, fleet, rules);
         let app = app(ports.clone(), settings);

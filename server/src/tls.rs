@@ -8,7 +8,6 @@
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
-use ring::digest::{SHA256, digest};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
@@ -37,13 +36,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks a certificate up without waiting.
 pub type Registry = dyn Fn(&Fingerprint) -> Result<Option<Certificate>, String> + Send + Sync;
-
-/// The SHA-256 of a certificate.
-pub fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
-    Fingerprint(bytes)
-}
 
 /// Takes TLS connections.
 #[derive(Clone)]
@@ -120,7 +112,7 @@ impl Tls {
         // The verifier is mandatory, so there is a certificate; without one nobody gets in.
         let certificates = stream.get_ref().1.peer_certificates();
         let certificate = certificates.and_then(<[_]>::first).ok_or(io::ErrorKind::PermissionDenied)?;
-        let peer = broker::Peer { fingerprint: fingerprint(certificate).0, common_name: common_name(certificate) };
+        let peer = broker::Peer { fingerprint: Fingerprint::of(certificate).0, common_name: common_name(certificate) };
         Ok(Secured::Mqtt(stream, peer))
     }
 }
@@ -160,7 +152,7 @@ impl ClientCertVerifier for Registered {
     }
 
     fn verify_client_cert(&self, leaf: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: UnixTime) -> Result<ClientCertVerified, Error> {
-        match (self.registry)(&fingerprint(leaf)) {
+        match (self.registry)(&Fingerprint::of(leaf)) {
             Ok(Some(Certificate { revoked: false, .. })) => Ok(ClientCertVerified::assertion()),
             Ok(Some(_)) => Err(CertificateError::Revoked.into()),
             Ok(None) => Err(CertificateError::UnknownIssuer.into()),

@@ -10,7 +10,7 @@ use std::{
 
 use raincloud::{
     ca::{Authority, Issued, KeyKind, ServerCertificate, all_names},
-    tls::{Secured, Serves, Tls, fingerprint},
+    tls::{Secured, Serves, Tls},
 };
 use rcgen::{KeyPair, PublicKeyData as _};
 use rustls::{
@@ -60,7 +60,7 @@ impl World {
     }
 
     fn register(&self, certificate: &CertificateDer<'_>, revoked: bool) {
-        self.known.lock().unwrap().insert(fingerprint(certificate).0, Certificate { node: NODE.parse().unwrap(), revoked });
+        self.known.lock().unwrap().insert(Fingerprint::of(certificate).0, Certificate { node: NODE.parse().unwrap(), revoked });
     }
 
     fn issue(&self, kind: KeyKind) -> Identity {
@@ -140,7 +140,7 @@ async fn a_registered_certificate_of_either_kind_gets_in_also_from_another_ca() 
             let outcome = world.connect(Serves::Mqtt, Some(&who), &[], version).await;
             let peer = outcome.server.unwrap().unwrap();
             assert_eq!(peer.common_name.as_deref(), Some(NODE));
-            assert_eq!(peer.fingerprint, fingerprint(&who.0[0]).0);
+            assert_eq!(peer.fingerprint, Fingerprint::of(&who.0[0]).0);
             assert_eq!(outcome.client, Ok(None));
         }
     }

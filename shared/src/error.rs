@@ -1,10 +1,13 @@
 //! Why the domain does not do what it was asked. `web` has the one table that turns these into
 //! statuses, numbers and bodies.
 
-use crate::port::{
-    fleet::FleetError,
-    identity::IdentityError,
-    table::{BatchError, TableError},
+use crate::{
+    claim::profile::MakeError,
+    port::{
+        fleet::FleetError,
+        identity::IdentityError,
+        table::{BatchError, TableError},
+    },
 };
 
 /// A refusal: the request is at fault, nothing was changed. The variants are the contract's meanings
@@ -116,6 +119,54 @@ pub enum Refusal {
     NoMappingRequest,
     #[error("the page to start from is not valid")]
     InvalidStart,
+    #[error("a timeout is between 0 and 100 years, in seconds")]
+    InvalidTimeout,
+    #[error("the mapping request has timed out")]
+    MappingTimedOut,
+    #[error("the response to the challenge is not valid")]
+    WrongResponse,
+    #[error("the mapping request is confirmed already")]
+    AlreadyMapped,
+    #[error("the mapping request has failed, timed out or was discarded")]
+    MappingEnded,
+    #[error("the node does not exist")]
+    NoSuchNode,
+    #[error("the group does not exist")]
+    NoSuchGroup,
+    #[error("the node does not belong to the user")]
+    NotUsersNode,
+    #[error("the signature is missing")]
+    SignatureMissing,
+    #[error("the signature is not the node's for this very text")]
+    WrongSignature,
+    #[error("the signature is no hexadecimal number")]
+    InvalidSignature,
+    #[error("the timestamp is more than 5 minutes old or more than 5 seconds ahead")]
+    StaleTimestamp,
+    #[error("the action is config, params or initparams")]
+    UnknownAction,
+    #[error("the timestamp is missing from the payload")]
+    TimestampMissing,
+    #[error("the data is missing from the payload")]
+    DataMissing,
+    #[error("mac_addr has 12 hexadecimal digits without separators")]
+    InvalidMac,
+    #[error("the platform is not known")]
+    InvalidPlatform,
+    #[error("the certificate request is not valid: {0}")]
+    InvalidCsr(&'static str),
+    #[error("chips of this platform are claimed with a user's token")]
+    NeedsUser,
+    #[error("the claim quota is used up: a user may claim {0} nodes")]
+    ClaimQuota(i64),
+    #[error("the certificate request is for a node id that was not given to this user")]
+    NotYourClaim,
+    #[error("the node was revoked by the owner of this cloud")]
+    NodeRevoked,
+    #[error("this deployment has no Matter attestation; claim without it")]
+    NoMatter,
+    #[error("the challenge response is wrong, or the challenge is not good any more")]
+    WrongProof,
 }
 
 /// Why the domain did not do it.
@@ -139,6 +190,9 @@ pub enum Error {
     /// Identity failed.
     #[error("identity failed: {0}")]
     Identity(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No certificate could be made.
+    #[error(transparent)]
+    Certificate(#[from] MakeError),
     /// A stored record is not what was written.
     #[error("a stored record is not readable: {0}")]
     Corrupt(&'static str),

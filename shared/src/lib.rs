@@ -7,9 +7,10 @@
 //! * [`access`]: who may do what; the only maker of a [`access::Grant`];
 //! * [`user`]: accounts: signing up, logging in and out, passwords, guests, what users say of themselves,
 //!   deletion;
-//! * [`node`]: a node's certificate, config, presence, and the list of a user's nodes;
+//! * [`node`]: a node's certificate, config, presence, what it signed, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
+//! * [`claim`]: how a node gets its id and its certificate;
 //! * [`event`]: what nodes send and what happens to their connections, and who handles it;
 //! * [`error`]: why something is not done.
 //!
@@ -18,6 +19,7 @@
 
 pub mod access;
 mod arrival;
+pub mod claim;
 pub mod error;
 pub mod event;
 pub mod id;

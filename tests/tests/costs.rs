@@ -1,9 +1,14 @@
 //! What each operation asks of storage and of the broker, kept in `tests/snapshots/costs.txt` so that a
 //! change which makes one dearer is seen in review (`UPDATE_EXPECT=1` writes it anew).
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
+
+use data_encoding::{HEXLOWER, HEXUPPER};
 use expect_test::expect_file;
+use ring::hmac;
 use serde_json::json;
-use tests::{Call, Cloud, PASSWORD, User, light_config};
+use shared::claim::secret;
+use tests::{Call, Cloud, NodeKey, PASSWORD, User, light_config};
 
 struct Ledger {
     cloud: Cloud,
@@ -23,6 +28,19 @@ impl Ledger {
         assert!(answer.status < 400, "{operation}: {}", answer.body);
         self.note(operation);
     }
+}
+
+async fn self_claim(ledger: &mut Ledger) {
+    let secret = "000102030405060708090a0b0c0d0e0f";
+    secret::add(ledger.cloud.ports(), &[("240AC4AABBCC".parse().unwrap(), secret.parse().unwrap())]).await.unwrap();
+    ledger.note("register a chip's secret");
+    let chip = json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" });
+    let told = ledger.cloud.call(Call::post("/claim/initiate").json(&chip)).await.expect(200);
+    ledger.note("a chip asks for a challenge");
+    let key = hmac::Key::new(hmac::HMAC_SHA512, &HEXLOWER.decode(secret.as_bytes()).unwrap());
+    let response = HEXUPPER.encode(hmac::sign(&key, told["challenge"].as_str().unwrap().as_bytes()).as_ref());
+    let body = json!({ "auth_id": told["auth_id"], "challenge_response": response, "csr": NodeKey::new().csr("240AC4AABBCC") });
+    ledger.call("a chip proves its secret", Call::post("/claim/verify").json(&body)).await;
 }
 
 async fn nodes(cloud: &Cloud, user: &User, count: usize) {
@@ -97,5 +115,25 @@ async fn operations_cost_what_is_written_down() {
     ledger.note("node confirms a mapping");
     let remove = json!({ "node_id": "n9999", "operation": "remove" });
     ledger.call("remove a mapping", by(Call::put("/v1/user/nodes/mapping").json(&remove))).await;
+    let key = ledger.cloud.key("n9998").await;
+    ledger.cloud.meter.take();
+    let told = ledger.cloud.call(by(Call::post("/v1/user/nodes/mapping/initiate"))).await.expect(200);
+    ledger.note("ask for a challenge");
+    let signature = key.sign(told["challenge"].as_str().unwrap());
+    let answer = json!({ "request_id": told["request_id"], "node_id": "n9998", "challenge_response": signature });
+    ledger.call("map by a signed challenge", by(Call::post("/v1/user/nodes/mapping/verify").json(&answer))).await;
+    let payload = r#"{"data":{"Light":{"Power":true}},"timestamp":1790000002}"#;
+    let signed = json!({ "node_payload": payload, "signature": key.sign(payload) });
+    ledger.call("bring a param that a node signed", by(Call::post("/v1/user/nodes/n9998/proxy/params").json(&signed))).await;
+    let chip = json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" });
+    let told = ledger.cloud.call(by(Call::post("/claim/initiate").json(&chip))).await.expect(200);
+    ledger.note("claim: an id");
+    ledger.call("claim: the same id again", by(Call::post("/claim/initiate").json(&chip))).await;
+    let csr = json!({ "csr": key.csr(told["node_id"].as_str().unwrap()) });
+    ledger.call("claim: a certificate, the CA's first", by(Call::post("/claim/verify").json(&csr))).await;
+    ledger.call("claim: the same certificate again", by(Call::post("/claim/verify").json(&csr))).await;
+    let csr = json!({ "csr": NodeKey::new().csr(told["node_id"].as_str().unwrap()) });
+    ledger.call("claim: a certificate in place of another", by(Call::post("/claim/verify").json(&csr))).await;
+    self_claim(&mut ledger).await;
     expect_file!["../snapshots/costs.txt"].assert_eq(&ledger.lines.concat());
 }

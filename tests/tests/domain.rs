@@ -7,6 +7,10 @@
 mod account;
 #[path = "domain/certificate.rs"]
 mod certificate;
+#[path = "domain/challenge.rs"]
+mod challenge;
+#[path = "domain/claim.rs"]
+mod claim;
 #[path = "domain/deletion.rs"]
 mod deletion;
 #[path = "domain/guest.rs"]
@@ -23,3 +27,5 @@ mod password;
 mod presence;
 #[path = "domain/profile.rs"]
 mod profile;
+#[path = "domain/proxy.rs"]
+mod proxy;

@@ -73,7 +73,19 @@ impl From<Error> for Failure {
 fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
     let code = match refusal {
         Refusal::InvalidBody(_) => 100_006,
-        Refusal::InvalidRequest(_) | Refusal::InvalidParam(_) | Refusal::GuestsOff => 100_012,
+        // Claiming, all after the first three, has no numbers of its own in the contract.
+        Refusal::InvalidRequest(_)
+        | Refusal::InvalidParam(_)
+        | Refusal::GuestsOff
+        | Refusal::InvalidMac
+        | Refusal::InvalidPlatform
+        | Refusal::InvalidCsr(_)
+        | Refusal::NeedsUser
+        | Refusal::ClaimQuota(_)
+        | Refusal::NotYourClaim
+        | Refusal::NodeRevoked
+        | Refusal::NoMatter
+        | Refusal::WrongProof => 100_012,
         Refusal::UserNameMissing => 101_001,
         Refusal::NotAnEmail => 101_002,
         Refusal::PasswordOrCodeMissing => 101_003,
@@ -110,6 +122,7 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::NoPhoneNumbers => 101_037,
         Refusal::NodeIdMissing => 100_009,
         Refusal::NotYourNode => 100_010,
+        Refusal::NoSuchNode => 100_015,
         Refusal::NotPrimary | Refusal::ForGuestsAlone => 100_004,
         Refusal::NoConfig => 103_002,
         Refusal::NoParams => 102_006,
@@ -117,10 +130,24 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::SecretKeyBlank => 103_004,
         Refusal::InvalidNodeId => 103_005,
         Refusal::SecretKeyTooLong => 103_006,
+        Refusal::MappingTimedOut => 103_011,
         Refusal::NoMapping => 103_013,
         Refusal::RequestIdMissing => 103_016,
         Refusal::NoMappingRequest => 103_018,
+        Refusal::NotUsersNode => 103_020,
+        Refusal::InvalidTimeout => 103_029,
+        Refusal::WrongResponse => 103_031,
+        Refusal::AlreadyMapped => 103_033,
+        Refusal::MappingEnded => 103_034,
+        Refusal::SignatureMissing => 103_046,
+        Refusal::WrongSignature => 103_047,
+        Refusal::InvalidSignature => 103_048,
+        Refusal::StaleTimestamp => 103_049,
+        Refusal::UnknownAction => 103_052,
+        Refusal::TimestampMissing => 103_062,
+        Refusal::DataMissing => 103_063,
         Refusal::InvalidStart => 105_043,
+        Refusal::NoSuchGroup => 108_023,
     };
     (StatusCode::BAD_REQUEST, code)
 }

@@ -2,7 +2,8 @@
 //!
 //! * [`App`]: the ports and the settings that handlers see;
 //! * [`routes`]: a router that knows its routes and takes no handler without a gate;
-//! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Public`], [`Attempt`], [`Visitor`], and what else handlers read;
+//! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Public`], [`Attempt`], [`Visitor`], [`Claimant`], and what else
+//!   handlers read;
 //! * [`error`]: the one table that turns refusals into statuses, numbers and bodies;
 //! * [`reply`]: the success bodies of the contract;
 //! * [`door`]: the two ways in, a socket and a Lambda, and all that both do around a router;
@@ -22,7 +23,7 @@ use shared::Ports;
 pub use error::{Failure, Result};
 pub use extract::{
     body::Body,
-    gate::{Allowed, Attempt, Caller, Gate, Public, Visitor},
+    gate::{Allowed, Attempt, Caller, Claimant, Gate, Public, Visitor},
     ip::ClientIp,
     query::Query,
 };

@@ -1,5 +1,6 @@
-//! The node function: nodes and their params for users, and all that nodes send.
+//! The node function: nodes and their params for users, claiming, and all that nodes send.
 
+pub mod claim;
 pub mod event;
 pub mod mapping;
 pub mod node;
@@ -21,6 +22,11 @@ pub fn routes() -> Routes {
         .put("/v1/user/nodes/params", params::set::put)
         .get("/v1/user/nodes/mapping", mapping::poll::get)
         .put("/v1/user/nodes/mapping", mapping::change::put)
+        .post("/v1/user/nodes/mapping/initiate", mapping::initiate::post)
+        .post("/v1/user/nodes/mapping/verify", mapping::verify::post)
+        .post("/v1/user/nodes/{node_id}/proxy/{action}", node::proxy::post)
+        .post("/claim/initiate", claim::initiate::post)
+        .post("/claim/verify", claim::verify::post)
 }
 
 /// The function's router.

@@ -10,7 +10,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
-use shared::{access::Grant, id::NodeId, node::certificate};
+use shared::{
+    access::Grant,
+    id::NodeId,
+    node::certificate::{self, NewCertificate},
+};
 
 use super::{
     Opened,
@@ -158,7 +162,7 @@ impl Maker<'_> {
         };
         let folder = credentials.write(self.out).with_context(|| format!("cannot write to {}", self.out.display()))?;
         let grant = Grant::trusted_because("the owner adds a node", node.clone());
-        if let Err(error) = certificate::register(ports, &grant, &issued.fingerprint()).await {
+        if let Err(error) = certificate::register(ports, &grant, &NewCertificate::of(issued.certificate.to_vec())).await {
             // Credentials that open nothing would only mislead.
             let _ = fs::remove_dir_all(&folder);
             return Err(error).context(format!("node {node} can't be registered"));

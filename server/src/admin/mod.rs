@@ -2,6 +2,7 @@
 //! running server or without one.
 
 mod add;
+mod claim;
 pub(crate) mod credentials;
 mod list;
 mod revoke;
@@ -20,6 +21,9 @@ pub(crate) enum AdminCommand {
     /// Nodes and their certificates
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Secrets of chips that claim a node id and a certificate for themselves
+    #[command(subcommand)]
+    Claim(claim::ClaimCommand),
 }
 
 /// What can be done with nodes.
@@ -39,6 +43,7 @@ pub(crate) async fn run(command: AdminCommand) -> anyhow::Result<()> {
         AdminCommand::Node(NodeCommand::Add(args)) => add::run(args).await,
         AdminCommand::Node(NodeCommand::List(args)) => list::run(args).await,
         AdminCommand::Node(NodeCommand::Revoke(args)) => revoke::run(args).await,
+        AdminCommand::Claim(command) => claim::run(command).await,
     }
 }
 

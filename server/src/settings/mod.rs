@@ -98,6 +98,17 @@ pub struct Settings {
     #[arg(long, value_name = "DAYS|off", env = "RAINCLOUD_GUEST_DAYS", hide_env_values = true, default_value = "off")]
     pub guest_days: GuestDays,
 
+    /// How many nodes one user may claim; 0 does not limit
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RAINCLOUD_CLAIMS_PER_USER",
+        hide_env_values = true,
+        default_value = "0",
+        value_parser = clap::value_parser!(i64).range(0..=1_000_000)
+    )]
+    pub claims_per_user: i64,
+
     /// How many nodes may be connected at one time
     #[arg(
         long,

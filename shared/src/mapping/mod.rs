@@ -1,21 +1,30 @@
-//! How a node comes to belong to a user: by a secret that the app gives to both the cloud and the node
-//! (contract `mqtt-and-node.md` §4.2, `clients.md` A4). The two halves arrive in either order; whoever
-//! brings the second confirms. A new primary user ends the rights of all users before.
+//! How a node comes to belong to a user (contract `mqtt-and-node.md` §4, `clients.md` A4). A new primary user
+//! ends the rights of all users before.
+//!
+//! * By a secret ([`request`], [`mod@report`]) that the app gives to both the cloud and the node. The two halves
+//!   arrive in either order; whoever brings the second confirms.
+//! * By a challenge ([`initiate`], [`verify`]) that the node signs with the key of its certificate, and the
+//!   app carries to and fro. The node need not ever have been online.
 //!
 //! | table | key | sample | read by |
 //! |---|---|---|---|
 //! | `users` | `user#<user>` / `mapping#<request>` | `{node: "<node>", status: "requested", deadline: 1790000600}` | polling |
+//! | `users` | the same, by challenge | `{by: "challenge", challenge: "…", tries: 0, status: "requested", deadline: …}` | the node's answer, polling |
 //! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…"}` | the node's half, when it arrives |
 //! | `nodes` | `node#<node>` / `mapping#node` | `{user: "<user>", secret: "…", reset: false}` | the user's half, when it arrives |
 //!
 //! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 1 query and
-//! 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`].
+//! 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`]. A challenge costs 1
+//! write; its answer 1 write and 1 get, and then what confirming costs.
 
 mod confirm;
+pub mod extras;
+pub mod initiate;
 pub mod poll;
 pub mod remove;
 pub mod report;
 pub mod request;
+pub mod verify;
 
 use subtle::ConstantTimeEq as _;
 

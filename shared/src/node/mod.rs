@@ -2,7 +2,7 @@
 //!
 //! | table `nodes` | sample | read by |
 //! |---|---|---|
-//! | `node#<node>` / `node` | `{fingerprint: "9f31…", registered_at: 1790000000, revoked: false}` | registering and revoking |
+//! | `node#<node>` / `node` | `{fingerprint: "9f31…", certificate: <DER>, registered_at: 1790000000, revoked: false}` | registering and revoking; checking signatures |
 //! | `node#<node>` / `config` | `{config: {"node_id": …}}` | checks of params, config, lists |
 //! | `node#<node>` / `params` | see [`crate::params`] | params, lists |
 //! | `node#<node>` / `presence` | `{connected: true, at: 1790000000000, order: "…", session: "…"}` | status, lists |
@@ -15,6 +15,8 @@ pub mod certificate;
 pub mod config;
 pub mod list;
 pub mod presence;
+pub mod proxy;
+pub mod public_key;
 pub mod unparsable;
 
 use crate::{

@@ -33,10 +33,12 @@ pub struct Rules {
     pub desired_seconds: i64,
     /// Days for which a guest's account is good; 0: for ever. `None`: there are no guests.
     pub guest_days: Option<u32>,
+    /// Chips that one user may claim. 0 does not limit.
+    pub claims_per_user: i64,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600, guest_days: None }
+        Self { desired_seconds: 600, guest_days: None, claims_per_user: 0 }
     }
 }

@@ -87,6 +87,15 @@ class Cli:
         self.good("profile", "switch", "local")
         return self
 
+    def claim_at(self, base):
+        """Makes this URL the claiming service of the current profile, as its file must say by hand."""
+        (file,) = (self.folder / "profiles").rglob("profiles.json")
+        profiles = json.loads(file.read_text())
+        profile = profiles.get("custom_profiles", profiles)["local"]
+        profile["claim_base_url"] = f"{base}/"
+        file.write_text(json.dumps(profiles))
+        return self
+
     def sign_up(self, address, password=PASSWORD):
         """Signs up with the code that arrives by mail."""
         process = self._start("signup", address)

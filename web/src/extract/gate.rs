@@ -43,6 +43,15 @@ pub struct Visitor(pub Option<shared::access::Caller>);
 #[derive(Debug)]
 pub struct Caller(pub shared::access::Caller);
 
+/// A user with a valid access token, or anybody without any: what is asked differs with that. A token that is
+/// not valid is refused, and not taken for none.
+pub enum Claimant {
+    /// With a token.
+    User(shared::access::Caller),
+    /// Without.
+    Anybody(Attempt),
+}
+
 /// A user who may act in role `R` on the node that the request names, and records of that node which
 /// were read in the same batched get.
 #[derive(Debug)]
@@ -59,6 +68,7 @@ impl Gate for Public {}
 impl Gate for Attempt {}
 impl Gate for Visitor {}
 impl Gate for Caller {}
+impl Gate for Claimant {}
 impl<R, L> Gate for Allowed<R, L> {}
 
 impl FromRequestParts<App> for Public {
@@ -96,6 +106,18 @@ impl FromRequestParts<App> for Caller {
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let authorization = authorization.ok_or(Error::Unauthenticated)?;
         Ok(Self(shared::access::Caller::of(&app.ports, authorization).await?))
+    }
+}
+
+impl FromRequestParts<App> for Claimant {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        if parts.headers.contains_key(AUTHORIZATION) {
+            let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+            return Ok(Self::User(caller));
+        }
+        Ok(Self::Anybody(Attempt::from_request_parts(parts, app).await?))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `PUT /v1/user/nodes/mapping` (contract `clients.md` A4): `add` notes the user's half and answers
 //! with the id to poll, `remove` takes the node from the caller. Errors: 100006, 100009, 103003 to
-//! 103006, 103013.
+//! 103006, 103013, 108023.
 
 use axum::{
     Json,
@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use shared::{
     Error, Refusal,
     access::{
@@ -15,7 +16,7 @@ use shared::{
         role::Secondary,
     },
     id::NodeId,
-    mapping::{remove, request},
+    mapping::{extras::Extras, remove, request},
 };
 use web::{App, Body, Caller, Result, reply::Success};
 
@@ -25,6 +26,9 @@ pub struct Request {
     node_id: Option<String>,
     secret_key: Option<String>,
     operation: Option<String>,
+    tags: Option<Vec<String>>,
+    metadata: Option<Map<String, Value>>,
+    group_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -40,6 +44,7 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Bod
     let node: NodeId = node.parse().map_err(|_| Refusal::InvalidNodeId)?;
     match body.operation.as_deref() {
         Some("add") => {
+            Extras::new(body.tags, body.metadata, body.group_id.as_deref())?;
             let id = request::request(&app.ports, &caller, &node, &body.secret_key.unwrap_or_default()).await?;
             let success = Success::new("User node mapping request was added");
             Ok(Json(Added { success, request_id: id.to_string() }).into_response())

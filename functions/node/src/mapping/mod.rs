@@ -1,4 +1,6 @@
 //! Mapping.
 
 pub mod change;
+pub mod initiate;
 pub mod poll;
+pub mod verify;

@@ -3,3 +3,4 @@
 pub mod config;
 pub mod list;
 pub mod presence;
+pub mod proxy;

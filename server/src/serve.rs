@@ -20,7 +20,7 @@ use crate::{
     front::{self, Front, Speaks},
     hooks::NodeHooks,
     open_files, revocations, say,
-    settings::{Port, Settings},
+    settings::{Port, Settings, Switch},
     signals::Stop,
     tls::{Registry, Serves, Tls},
     welcome::Welcome,
@@ -106,7 +106,7 @@ impl Server {
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
         let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
-        let rules = Rules { desired_seconds: settings.desired_seconds };
+        let rules = Rules { desired_seconds: settings.desired_seconds, history: settings.node_history == Switch::On };
         let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
         let app = app(ports.clone(), settings);
         hooks.begin(app.clone());

@@ -70,6 +70,30 @@ pub enum Refusal {
     NoMappingRequest,
     #[error("the page to start from is not valid")]
     InvalidStart,
+    #[error("the node does not belong to the user")]
+    NodeOfSomebodyElse,
+    #[error("the node whose tags are meant is missing")]
+    TaggedNodeMissing,
+    #[error("the node was not found")]
+    NodeNotFound,
+    #[error("only a primary user of the node may delete it")]
+    NotPrimaryOfAll,
+    #[error("only primary users may grant administrators access")]
+    NotYoursToGrant,
+    #[error("grant_admin_access is READ, WRITE or NONE")]
+    InvalidAdminAccess,
+    #[error("{0}")]
+    InvalidTags(String),
+    #[error("tags are joined by either AND or OR")]
+    MixedOperators,
+    #[error("too much data: {0}")]
+    TooMuchData(String),
+    #[error("this deployment does not keep which nodes users had")]
+    NoHistory,
+    #[error("node_id and node_type can't be given together")]
+    InvalidHistoryQuery,
+    #[error("node_type is rainmaker, rainmaker_matter, pure_matter or ocpp")]
+    InvalidNodeType,
 }
 
 /// Why the domain did not do it.
@@ -99,6 +123,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same; but where it is this refusal, the one that the contract has here in its place.
+    #[must_use]
+    pub fn instead(self, of: &Refusal, here: Refusal) -> Self {
+        match self {
+            Self::Refused(refusal) if refusal == *of => Self::Refused(here),
+            error => error,
+        }
+    }
+
     /// Is this a condition that did not hold when the batch was written?
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Table(error) if error.is_conflict())

@@ -9,6 +9,7 @@
 //! * [`node`]: a node's certificate, config, presence, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
+//! * [`command`]: commands to nodes, and the form in which both sides write them;
 //! * [`event`]: what nodes send and what happens to their connections, and who handles it;
 //! * [`error`]: why something is not done.
 //!
@@ -17,9 +18,11 @@
 
 pub mod access;
 mod arrival;
+pub mod command;
 pub mod error;
 pub mod event;
 pub mod id;
+mod json;
 pub mod mapping;
 pub mod node;
 pub mod params;

@@ -83,7 +83,18 @@ async fn operations_cost_what_is_written_down() {
     let half = json!({ "node_id": "n9999", "user_id": owner.id, "secret_key": "s" }).to_string();
     ledger.cloud.publish("n9999", "user/mapping", &half).await.unwrap();
     ledger.note("node confirms a mapping");
+    let details = json!({ "tags": ["room:attic"], "metadata": { "k": 1 } });
+    ledger.call("tag a node", by(Call::put("/v1/user/nodes?node_id=n9999").json(&details))).await;
+    ledger.call("take a tag away", by(Call::delete("/v1/user/nodes?node_id=n9999").json(&json!({ "tags": ["room:attic"] })))).await;
+    ledger.call("list nodes' ids by tag, a page of 100 looked at", by(Call::get("/v1/user/nodes?tags=a:b"))).await;
+    ledger.call("list 100 nodes' status alone", by(Call::get("/v1/user/nodes?node_details=true&config=false&params=false"))).await;
+    ledger.call("a page of 25 nodes had", by(Call::get("/v1/user/nodes/history"))).await;
     let remove = json!({ "node_id": "n9999", "operation": "remove" });
     ledger.call("remove a mapping", by(Call::put("/v1/user/nodes/mapping").json(&remove))).await;
+    ledger.call("delete a node", by(Call::delete("/v1/user/nodes/n0001"))).await;
+    ledger.cloud.publish("n0002", "from-node", "\u{1}\0\u{3}\u{1}\0\u{5}\u{2}\0\0").await.unwrap();
+    ledger.note("node asks for commands, none waits");
+    ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();
+    ledger.note("node alerts");
     expect_file!["../snapshots/costs.txt"].assert_eq(&ledger.lines.concat());
 }

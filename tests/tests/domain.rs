@@ -7,6 +7,12 @@
 mod account;
 #[path = "domain/certificate.rs"]
 mod certificate;
+#[path = "domain/checklist.rs"]
+mod checklist;
+#[path = "domain/details.rs"]
+mod details;
+#[path = "domain/history.rs"]
+mod history;
 #[path = "domain/list.rs"]
 mod list;
 #[path = "domain/mapping.rs"]

@@ -100,6 +100,18 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::RequestIdMissing => 103_016,
         Refusal::NoMappingRequest => 103_018,
         Refusal::InvalidStart => 105_043,
+        Refusal::NodeOfSomebodyElse => 103_020,
+        Refusal::TaggedNodeMissing => 105_018,
+        Refusal::NodeNotFound => 103_055,
+        Refusal::NotPrimaryOfAll => 107_085,
+        Refusal::NotYoursToGrant => 107_038,
+        Refusal::InvalidAdminAccess => 107_036,
+        Refusal::InvalidTags(_) => 105_046,
+        Refusal::MixedOperators => 105_042,
+        Refusal::TooMuchData(_) => 100_036,
+        Refusal::NoHistory => 103_042,
+        Refusal::InvalidHistoryQuery => 103_043,
+        Refusal::InvalidNodeType => 103_044,
     };
     (StatusCode::BAD_REQUEST, code)
 }

@@ -22,7 +22,7 @@ use shared::Ports;
 pub use error::{Failure, Result};
 pub use extract::{
     body::Body,
-    gate::{Allowed, Attempt, Caller, Gate, Public},
+    gate::{Allowed, Attempt, Caller, Gate, Naming, Public},
     ip::ClientIp,
     query::Query,
 };

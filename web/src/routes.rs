@@ -62,6 +62,12 @@ impl Routes {
         self.add(Method::PUT, MethodFilter::PUT, path, handler)
     }
 
+    /// Adds a DELETE route.
+    #[must_use]
+    pub fn delete<T: Gated + 'static>(self, path: &'static str, handler: impl Handler<T, App>) -> Self {
+        self.add(Method::DELETE, MethodFilter::DELETE, path, handler)
+    }
+
     fn add<T: 'static>(mut self, method: Method, filter: MethodFilter, path: &'static str, handler: impl Handler<T, App>) -> Self {
         self.router = self.router.route(path, axum::routing::on(filter, handler));
         self.list.push((method, path));

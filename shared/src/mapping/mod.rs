@@ -5,13 +5,16 @@
 //! | table | key | sample | read by |
 //! |---|---|---|---|
 //! | `users` | `user#<user>` / `mapping#<request>` | `{node: "<node>", status: "requested", deadline: 1790000600}` | polling |
-//! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…"}` | the node's half, when it arrives |
+//! | `users` | `user#<user>` / `history#<node>` | `{first: 1790000000, updated: 1790000000, count: 1, active: true}` | [`history`] |
+//! | `users` | `user#<user>` / `history` | `{total: 1}` | [`history`] |
+//! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…", gift: {"tags": […], "metadata": {…}}}` | the node's half, when it arrives |
 //! | `nodes` | `node#<node>` / `mapping#node` | `{user: "<user>", secret: "…", reset: false}` | the user's half, when it arrives |
 //!
-//! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 1 query and
-//! 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`].
+//! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 1 query, 1 get
+//! and 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`].
 
 mod confirm;
+pub mod history;
 pub mod poll;
 pub mod remove;
 pub mod report;
@@ -21,7 +24,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     id::{NodeId, RequestId, UserId},
-    node,
+    node::{self, details},
     port::table::{Key, Record, TableId},
 };
 
@@ -38,6 +41,8 @@ struct UserHalf {
     user: UserId,
     request: RequestId,
     secret: String,
+    /// What the node gets when it is the user's.
+    gift: details::Change,
 }
 
 /// What the node's side knows.
@@ -51,7 +56,8 @@ struct NodeHalf {
 
 impl UserHalf {
     fn read(user: &UserId, record: &Record) -> Option<Self> {
-        Some(Self { user: user.clone(), request: record.str("request")?.parse().ok()?, secret: record.str("secret")?.to_owned() })
+        let gift = record.json("gift").map_or(Some(details::Change::default()), details::Change::from_json)?;
+        Some(Self { user: user.clone(), request: record.str("request")?.parse().ok()?, secret: record.str("secret")?.to_owned(), gift })
     }
 }
 

@@ -31,10 +31,12 @@ pub struct Rules {
     /// Seconds for which a param set while its node was offline is kept and sent when the node
     /// comes back. 0 keeps nothing.
     pub desired_seconds: i64,
+    /// Whether it is kept which nodes users had; what was not kept while this was off is not known later.
+    pub history: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600 }
+        Self { desired_seconds: 600, history: true }
     }
 }

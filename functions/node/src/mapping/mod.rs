@@ -1,4 +1,6 @@
 //! Mapping.
 
 pub mod change;
+pub mod clear;
+pub mod history;
 pub mod poll;

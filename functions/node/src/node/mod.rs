@@ -1,5 +1,6 @@
 //! Nodes.
 
 pub mod config;
+pub mod details;
 pub mod list;
 pub mod presence;

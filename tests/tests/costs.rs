@@ -86,7 +86,7 @@ async fn operations_cost_what_is_written_down() {
     let details = json!({ "tags": ["room:attic"], "metadata": { "k": 1 } });
     ledger.call("tag a node", by(Call::put("/v1/user/nodes?node_id=n9999").json(&details))).await;
     ledger.call("take a tag away", by(Call::delete("/v1/user/nodes?node_id=n9999").json(&json!({ "tags": ["room:attic"] })))).await;
-    ledger.call("list nodes' ids by tag, a page of 100 looked at", by(Call::get("/v1/user/nodes?tags=a:b"))).await;
+    ledger.call("list ids by tag, 100 nodes looked at", by(Call::get("/v1/user/nodes?tags=a:b"))).await;
     ledger.call("list 100 nodes' status alone", by(Call::get("/v1/user/nodes?node_details=true&config=false&params=false"))).await;
     ledger.call("a page of 25 nodes had", by(Call::get("/v1/user/nodes/history"))).await;
     let remove = json!({ "node_id": "n9999", "operation": "remove" });

@@ -34,12 +34,15 @@ async fn what_is_given_is_shown_with_the_text_of_its_numbers() {
     put(&cloud, &user, "n1", r#"{"tags":["location:pune","name:esp","name:esp"],"metadata":{"f":27.30000,"i":7,"l":[1,2],"o":{"x":1}}}"#)
         .await
         .expect(200);
-    put(&cloud, &user, "n1", r#"{"metadata":{"l":[3],"o":null,"new":"/"}}"#).await.expect(200);
+    put(&cloud, &user, "n1", r#"{"metadata":{"l":[3],"o":{"x":null,"y":2},"new":"/"}}"#).await.expect(200);
     put(&cloud, &user, "n1", r#"{"metadata":{}}"#).await.expect(200);
     put(&cloud, &user, "n1", "").await.expect(200);
     for query in ["node_id=n1", "node_details=true"] {
         let body = list(&cloud, &user, query).await.body;
-        assert!(body.contains(r#""metadata":{"f":27.30000,"i":7,"l":[3],"new":"/"},"tags":["location:pune","name:esp"],"status""#), "{body}");
+        assert!(
+            body.contains(r#""metadata":{"f":27.30000,"i":7,"l":[3],"new":"/","o":{"y":2}},"tags":["location:pune","name:esp"],"status""#),
+            "{body}"
+        );
     }
     untag(&cloud, &user, "n1", r#"{"tags":["name:esp","never:there"]}"#).await.expect(200);
     put(&cloud, &user, "n1", r#"{"metadata":null}"#).await.expect(200);
@@ -150,7 +153,9 @@ async fn what_users_gave_goes_with_the_last_of_them() {
         let guest = cloud.user("g").await;
         cloud.share(&guest, "n1").await;
         put(&cloud, &user, "n1", r#"{"tags":["a:1"],"metadata":{"k":1},"grant_admin_access":"WRITE"}"#).await.expect(200);
-        let remove = |user: &User| cloud.call(Call::put("/v1/user/nodes/mapping").by(&user.access).json(&json!({ "node_id": "n1", "operation": "remove" })));
+        let remove = |user: &User| {
+            cloud.call(Call::put("/v1/user/nodes/mapping").by(&user.access).json(&json!({ "node_id": "n1", "operation": "remove" })))
+        };
         remove(&guest).await.expect(200);
         assert_eq!(given(&cloud, &user, "n1").await[0], json!(["a:1"]), "others leave, it stays");
         match how {
@@ -205,7 +210,9 @@ async fn pages_by_tags_hold_all_that_fit_and_each_is_bounded_work() {
         let node = format!("n{number:03}");
         cloud.map(&user, &node).await;
         if number % 20 == 3 {
-            put(&cloud, &user, &node, &json!({ "tags": ["kind:rare", format!("parity:{}", number / 20 % 2)] }).to_string()).await.expect(200);
+            put(&cloud, &user, &node, &json!({ "tags": ["kind:rare", format!("parity:{}", number / 20 % 2)] }).to_string())
+                .await
+                .expect(200);
         }
     }
     let rare: Vec<_> = (0..230).filter(|number| number % 20 == 3).map(|number| format!("n{number:03}")).collect();
@@ -231,5 +238,8 @@ async fn pages_by_tags_hold_all_that_fit_and_each_is_bounded_work() {
     }
     list(&cloud, &user, "tags=a:1+AND+b:1+OR+c:1").await.expect_failure(400, 105_042);
     list(&cloud, &user, "tags=nonsense").await.expect_failure(400, 105_046);
-    assert_eq!(list(&cloud, &user, "is_matter=true&node_details=true").await.expect(200), json!({ "nodes": [], "node_details": [], "total": 0 }));
+    assert_eq!(
+        list(&cloud, &user, "is_matter=true&node_details=true").await.expect(200),
+        json!({ "nodes": [], "node_details": [], "total": 0 })
+    );
 }

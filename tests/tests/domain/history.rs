@@ -19,9 +19,7 @@ async fn an_association_is_followed_from_its_begin_over_its_end_to_the_next() {
     let (user, other) = (cloud.user("a").await, cloud.user("b").await);
     cloud.light(&user, "n1").await;
     let begun = 1_790_000_000;
-    let entry = |updated: i64, count: i64, status: &str| {
-        json!({ "node_id": "n1", "first_mapping_ts": begun, "last_updated_ts": begun + updated, "mapping_count": count, "node_type": "rainmaker", "status": status })
-    };
+    let entry = |updated: i64, count: i64, status: &str| json!({ "node_id": "n1", "first_mapping_ts": begun, "last_updated_ts": begun + updated, "mapping_count": count, "node_type": "rainmaker", "status": status });
     let described = |mut entry: Value| {
         entry["type"] = "Lightbulb".into();
         entry["model"] = "lamp".into();

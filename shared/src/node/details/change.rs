@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{AdminAccess, Given, MAX_METADATA, MAX_TAG, MAX_TAGS, Metadata, text};
 use crate::{
@@ -32,7 +35,7 @@ pub struct Change {
 enum Merge {
     /// All of it goes.
     Drop,
-    /// Key by key: a value in place of the one before, `null` drops the key.
+    /// Key by key, also inside of objects: a value in place of the one before, `null` drops the key.
     Keys(Metadata),
 }
 
@@ -97,12 +100,41 @@ fn check_tags(tags: &[String]) -> Result<(), Refusal> {
 }
 
 fn parse_metadata(metadata: &RawValue) -> Result<Merge, Refusal> {
+    // With what it drops it may be longer than what stays.
+    if metadata.get().len() > 2 * MAX_METADATA {
+        return Err(too_much());
+    }
     // Also finds what is nested more deeply than readers of JSON follow.
     match serde_json::from_str(metadata.get()) {
         Ok(Value::Null) => Ok(Merge::Drop),
         Ok(Value::Object(_)) => serde_json::from_str(metadata.get()).map(Merge::Keys).map_err(|_| not_an_object()),
         _ => Err(not_an_object()),
     }
+}
+
+/// Merges as device shadows do, which the command line promises: objects key by key, all else in place of what
+/// was there.
+fn merge(into: &mut Metadata, keys: &Metadata) -> Result<(), Refusal> {
+    for (name, value) in keys {
+        if value.get() == "null" {
+            into.remove(name);
+        } else if let Some(inner) = object(value) {
+            let mut before = into.get(name).and_then(|before| object(before)).unwrap_or_default();
+            merge(&mut before, &inner)?;
+            into.insert(name.clone(), to_raw_value(&before).map_err(|_| not_an_object())?);
+        } else {
+            into.insert(name.clone(), value.clone());
+        }
+    }
+    Ok(())
+}
+
+fn object(value: &RawValue) -> Option<Metadata> {
+    value.get().starts_with('{').then(|| serde_json::from_str(value.get()).ok())?
+}
+
+fn too_much() -> Refusal {
+    Refusal::TooMuchData(format!("metadata has at most {MAX_METADATA} bytes"))
 }
 
 fn not_an_object() -> Refusal {
@@ -121,17 +153,10 @@ impl Given {
         match &change.metadata {
             None => {}
             Some(Merge::Drop) => given.metadata.clear(),
-            Some(Merge::Keys(keys)) => {
-                for (name, value) in keys {
-                    match value.get() {
-                        "null" => given.metadata.remove(name),
-                        _ => given.metadata.insert(name.clone(), value.clone()),
-                    };
-                }
-            }
+            Some(Merge::Keys(keys)) => merge(&mut given.metadata, keys)?,
         }
         if given.metadata.iter().map(|(name, value)| name.len() + value.get().len()).sum::<usize>() > MAX_METADATA {
-            return Err(Refusal::TooMuchData(format!("metadata has at most {MAX_METADATA} bytes")));
+            return Err(too_much());
         }
         given.admin_access = change.admin_access.or(self.admin_access);
         Ok(given)
@@ -202,6 +227,9 @@ mod tests {
         let second = first.with(&change(&["a:1", "c:d:e"], r#"{"l":[3],"o":null,"gone":null,"new":"ü"}"#).unwrap()).unwrap();
         assert_eq!(shown(&second), ("b:1,a:1,c:d:e".to_owned(), r#"{"l":[3],"n":27.30000,"new":"ü"}"#.to_owned()));
         assert_eq!(shown(&second.with(&change(&[], "{}").unwrap()).unwrap()), shown(&second));
+        let inner = |metadata: &str| first.with(&change(&[], metadata).unwrap()).unwrap().metadata["o"].get().to_owned();
+        assert_eq!(inner(r#"{"o":{"y":{"z":[1, 2.50]}}}"#), r#"{"x":1,"y":{"z":[1, 2.50]}}"#);
+        assert_eq!((inner(r#"{"o":{"x":null,"none":{"z":null}}}"#), inner(r#"{"o":7}"#)), (r#"{"none":{}}"#.to_owned(), "7".to_owned()));
         assert_eq!(shown(&second.with(&change(&[], "null").unwrap()).unwrap()).1, "{}");
     }
 

@@ -86,6 +86,10 @@ async fn both_doors_answer_alike() {
         Call::get("/v1/user/nodes/mapping?&request_id=a@b,c").by("TOKEN"),
         Call::put("/v1/user/nodes/mapping").by("TOKEN").json(&json!({ "node_id": "n1", "secret_key": "s", "operation": "add" })),
         Call::put("/v1/user/nodes/params").by("TOKEN").json(&json!([{ "node_id": "n1", "payload": { "Lücke": { "x": 1 } } }])),
+        Call::put("/v1/user/nodes?node_id=n1").by("TOKEN").json(&json!({ "tags": ["a:b"] })),
+        Call::delete("/v1/user/nodes?node_id=n1").by("TOKEN").json(&json!({ "tags": ["a:b"] })),
+        Call::delete("/v1/user/nodes/n%2F1").by("TOKEN"),
+        Call::get("/v1/user/nodes/history?node_type=toaster").by("TOKEN"),
         Call::post("/v1/logout2").by("TOKEN"),
     ];
     for call in calls {

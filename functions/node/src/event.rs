@@ -52,10 +52,8 @@ async fn on_message(app: &App, node: &Grant<Itself>, suffix: &str, payload: &[u8
         "alert" => Ok(Understood::of(alert::parse(payload).is_some())),
         // Commands will take it: a poll is answered with what waits, and nothing can wait yet.
         "from-node" => Ok(Understood::of(message::parse(payload).is_some())),
-        // Firmware updates will take the first two, time series the others.
-        "otafetch" | "otastatus" | "tsdata" | "simple_tsdata" => Ok(Understood::Yes),
-        // For an insights add-on; a blob until then.
-        "diagnostics/from-node" => Ok(Understood::Yes),
+        // Firmware updates will take the first two, time series the next, an insights add-on the last.
+        "otafetch" | "otastatus" | "tsdata" | "simple_tsdata" | "diagnostics/from-node" => Ok(Understood::Yes),
         // For the members of the node's group, to whom the broker routes it.
         _ if suffix.strip_prefix("direct/params/local/").is_some_and(check::is_group) => Ok(Understood::Yes),
         _ => return unparsable::count_unknown(&app.ports, node, suffix).await,

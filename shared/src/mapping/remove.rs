@@ -32,6 +32,9 @@ pub async fn remove(ports: &Ports, caller: &Caller, grant: &Grant<Secondary>) ->
         }
         let mut writes = association::delete(user, node).to_vec();
         writes.extend(history::end(ports, user, node));
+        if holders.users == [user.clone()] {
+            writes.push(details::forget(node));
+        }
         writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
         match ports.table.write(Batch::new(writes)?).await {
             Err(error) if error.is_conflict() => {}
@@ -77,14 +80,14 @@ async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl F
             return Ok(());
         }
         let (key, when) = (association::owner_key(node), holders.unchanged());
-        if owner_leaves && !holders.more {
-            writes.extend([Write::Delete { key, when }, details::forget(node)]);
-        } else {
-            writes.push(Write::Check { key, when });
+        let last = !holders.more;
+        writes.push(if owner_leaves && last { Write::Delete { key, when } } else { Write::Check { key, when } });
+        if last && (owner_leaves || keep.is_none()) {
+            writes.push(details::forget(node));
         }
         match ports.table.write(Batch::new(writes)?).await {
             Err(error) if error.is_conflict() => {}
-            done if !holders.more => return Ok(done.map(drop)?),
+            done if last => return Ok(done.map(drop)?),
             done => drop(done?),
         }
     }

@@ -50,7 +50,7 @@ fn values(text: &str, without: &[usize]) -> Option<Values> {
     };
     let params = |params: &RawValue| -> Option<BTreeMap<String, Box<RawValue>>> {
         // Borrowed, so that each value's place in the text is known.
-        let params: BTreeMap<String, &RawValue> = serde_json::from_str(params.get().as_ref()).ok()?;
+        let params: BTreeMap<String, &RawValue> = serde_json::from_str(params.get()).ok()?;
         Some(params.into_iter().filter(|(_, value)| whole(value)).map(|(name, value)| (name, value.to_owned())).collect())
     };
     Some(devices.into_iter().filter_map(|(device, own)| Some((device, params(own)?))).collect())

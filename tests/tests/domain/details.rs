@@ -2,6 +2,11 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use shared::{
+    Refusal,
+    access::{Caller, grant, role::Secondary},
+    node::details::{self, Change, Given},
+};
 use tests::{Answer, Call, Cloud, User};
 
 async fn put(cloud: &Cloud, user: &User, node: &str, body: &str) -> Answer {
@@ -105,6 +110,21 @@ async fn of_changes_at_the_same_moment_none_is_lost() {
     }
     let now = given(&cloud, &user, "n1").await;
     assert_eq!((now[0].as_array().unwrap().len(), now[1].as_object().unwrap().len()), (8, 8), "{now}");
+}
+
+#[tokio::test]
+async fn who_has_the_node_no_more_gives_it_nothing_however_late() {
+    let (cloud, user) = light().await;
+    let other = cloud.user("b").await;
+    let caller = Caller::of(cloud.ports(), &user.access).await.unwrap();
+    let granted = async || grant::grant::<Secondary, Given>(cloud.ports(), &caller, "n1".parse().unwrap()).await.unwrap();
+    let (early, late) = (granted().await, granted().await);
+    let change = Change::new(vec!["mine:1".to_owned()], None, None).unwrap();
+    details::change(cloud.ports(), &caller, early, &change).await.unwrap();
+    cloud.map(&other, "n1").await;
+    let refused = details::change(cloud.ports(), &caller, late, &change).await;
+    assert!(matches!(refused, Err(shared::Error::Refused(Refusal::NotYourNode))), "{refused:?}");
+    assert_eq!(given(&cloud, &other, "n1").await, json!([[], {}, null]));
 }
 
 async fn ask(cloud: &Cloud, user: &User, node: &str, more: Value) -> Answer {

@@ -32,6 +32,7 @@ pub struct Reply {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Node {
     node_id: String,
     first_mapping_ts: i64,
@@ -65,13 +66,13 @@ pub async fn get(Caller(caller): Caller, State(app): State<App>, query: Query) -
     };
     let of_type = node_type.is_none_or(|is| is == TYPE);
     let History { entries, total, next } = if of_type { history } else { History::default() };
-    let nodes = entries.into_iter().map(|entry| show(entry, node_type.is_none())).collect();
+    let nodes = entries.iter().map(|entry| show(entry, node_type.is_none())).collect();
     let (user_id, user_name) = (caller.user_id().to_string(), caller.user_name().to_owned());
     let next_id = next.map(|next| next.to_string());
     Ok(Json(Reply { user_id, user_name, node_type: node_type.map(str::to_owned), total, nodes, next_id }))
 }
 
-fn show(entry: Entry, with_type: bool) -> Node {
+fn show(entry: &Entry, with_type: bool) -> Node {
     let info = |field: &str| entry.config.as_ref().and_then(|config: &Config| config.info(field)).map(str::to_owned);
     Node {
         first_mapping_ts: entry.first,

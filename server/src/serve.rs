@@ -26,7 +26,7 @@ use crate::{
     front::{self, Front, Speaks},
     hooks::NodeHooks,
     leaving, open_files, revocations, say,
-    settings::{Port, Settings},
+    settings::{Port, Settings, Switch},
     signals::Stop,
     tls::{Registry, Serves, Tls},
     welcome::Welcome,
@@ -114,6 +114,7 @@ impl Server {
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
         let rules = Rules {
             desired_seconds: settings.desired_seconds,
+            history: settings.node_history == Switch::On,
             guest_days: settings.guest_days.0,
             claims_per_user: settings.claims_per_user,
         };

@@ -69,12 +69,10 @@ pub enum Refusal {
     NoPhoneAdded,
     #[error("the locale is not valid")]
     InvalidLocale,
-    #[error("a tag is key:value, of at most 256 characters, and there are at most 100")]
-    InvalidTags,
+    #[error("a tag is key:value, of at most 256 bytes, and there are at most 50")]
+    InvalidUserTags,
     #[error("the operation is add or remove")]
     InvalidTagOperation,
-    #[error("the data is too large")]
-    TooLarge,
     #[error("the verification code is missing")]
     DeletionCodeMissing,
     #[error("the verification code is incorrect")]
@@ -133,8 +131,6 @@ pub enum Refusal {
     NoSuchNode,
     #[error("the group does not exist")]
     NoSuchGroup,
-    #[error("the node does not belong to the user")]
-    NotUsersNode,
     #[error("the signature is missing")]
     SignatureMissing,
     #[error("the signature is not the node's for this very text")]
@@ -167,6 +163,30 @@ pub enum Refusal {
     NoMatter,
     #[error("the challenge response is wrong, or the challenge is not good any more")]
     WrongProof,
+    #[error("the node does not belong to the user")]
+    NodeOfSomebodyElse,
+    #[error("the node whose tags are meant is missing")]
+    TaggedNodeMissing,
+    #[error("the node was not found")]
+    NodeNotFound,
+    #[error("only a primary user of the node may delete it")]
+    NotPrimaryOfAll,
+    #[error("only primary users may grant administrators access")]
+    NotYoursToGrant,
+    #[error("grant_admin_access is READ, WRITE or NONE")]
+    InvalidAdminAccess,
+    #[error("{0}")]
+    InvalidTags(String),
+    #[error("tags are joined by either AND or OR")]
+    MixedOperators,
+    #[error("too much data: {0}")]
+    TooMuchData(String),
+    #[error("this deployment does not keep which nodes users had")]
+    NoHistory,
+    #[error("node_id and node_type can't be given together")]
+    InvalidHistoryQuery,
+    #[error("node_type is rainmaker, rainmaker_matter, pure_matter or ocpp")]
+    InvalidNodeType,
 }
 
 /// Why the domain did not do it.
@@ -199,6 +219,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same; but where it is this refusal, the one that the contract has here in its place.
+    #[must_use]
+    pub fn instead(self, of: &Refusal, here: Refusal) -> Self {
+        match self {
+            Self::Refused(refusal) if refusal == *of => Self::Refused(here),
+            error => error,
+        }
+    }
+
     /// Is this a condition that did not hold when the batch was written?
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Table(error) if error.is_conflict())

@@ -11,6 +11,7 @@
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
 //! * [`claim`]: how a node gets its id and its certificate;
+//! * [`command`]: commands to nodes, and the form in which both sides write them;
 //! * [`event`]: what nodes send and what happens to their connections, and who handles it;
 //! * [`error`]: why something is not done.
 //!
@@ -20,9 +21,11 @@
 pub mod access;
 mod arrival;
 pub mod claim;
+pub mod command;
 pub mod error;
 pub mod event;
 pub mod id;
+mod json;
 pub mod mapping;
 mod merge;
 pub mod node;

@@ -2,17 +2,21 @@
 
 use crate::Refusal;
 
-const MAX_TAGS: usize = 100;
-const MAX_LENGTH: usize = 256;
+/// Tags that one thing may have.
+pub(crate) const MAX_TAGS: usize = 50;
+/// Bytes of a tag.
+pub(crate) const MAX_LENGTH: usize = 256;
+
+/// Is it one?
+pub(crate) fn is_tag(tag: &str) -> bool {
+    let (name, value) = tag.split_once(':').unwrap_or_default();
+    !name.trim().is_empty() && !value.trim().is_empty() && tag.len() <= MAX_LENGTH && !tag.contains(char::is_control)
+}
 
 /// Checks tags that were given; one given twice counts once.
 pub(crate) fn parse(tags: &[String]) -> Result<Vec<String>, Refusal> {
-    let is_tag = |tag: &str| {
-        let (name, value) = tag.split_once(':').unwrap_or_default();
-        !name.trim().is_empty() && !value.trim().is_empty() && tag.chars().count() <= MAX_LENGTH && !tag.contains(char::is_control)
-    };
     if !tags.iter().all(|tag| is_tag(tag)) {
-        return Err(Refusal::InvalidTags);
+        return Err(Refusal::InvalidUserTags);
     }
     add(Vec::new(), tags)
 }
@@ -24,7 +28,7 @@ pub(crate) fn add(mut own: Vec<String>, tags: &[String]) -> Result<Vec<String>, 
             own.push(tag.clone());
         }
     }
-    if own.len() > MAX_TAGS { Err(Refusal::InvalidTags) } else { Ok(own) }
+    if own.len() > MAX_TAGS { Err(Refusal::InvalidUserTags) } else { Ok(own) }
 }
 
 /// Without these.
@@ -52,9 +56,9 @@ mod tests {
     fn a_tag_is_a_key_and_a_value() {
         assert!(parse(&tags(&["esp.location:New Delhi", "url:http://x"])).is_ok());
         for bad in ["", ":", "a", "a:", ":b", " : ", "a:b\n", &format!("a:{}", "x".repeat(255))] {
-            assert_eq!(parse(&tags(&[bad])), Err(Refusal::InvalidTags), "{bad:?}");
+            assert_eq!(parse(&tags(&[bad])), Err(Refusal::InvalidUserTags), "{bad:?}");
         }
         let many: Vec<_> = (0..=MAX_TAGS).map(|number| format!("t:{number}")).collect();
-        assert_eq!(parse(&many), Err(Refusal::InvalidTags));
+        assert_eq!(parse(&many), Err(Refusal::InvalidUserTags));
     }
 }

@@ -39,8 +39,15 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         "POST /v1/user" | "POST /v1/user2" => call.json(&json!({ "user_name": "new@x.io", "password": PASSWORD })),
         "POST /v1/login" | "POST /v1/login2" => call.json(&json!({ "user_name": "owner@x.io", "password": PASSWORD })),
         "POST /v1/logout" | "POST /v1/logout2" => call.json(&json!({ "refreshtoken": owner.refresh })),
-        "GET /v1/user/nodes" | "GET /v1/user/nodes/config" | "GET /v1/user/nodes/status" | "GET /v1/user/nodes/params" => node(call),
+        "GET /v1/user/nodes"
+        | "GET /v1/user/nodes/history"
+        | "GET /v1/user/nodes/config"
+        | "GET /v1/user/nodes/status"
+        | "GET /v1/user/nodes/params" => node(call),
         "PUT /v1/user/nodes/params" => node(call).json(&json!({ "Light": { "Power": true } })),
+        "PUT /v1/user/nodes" => node(call).json(&json!({ "tags": ["a:b"], "metadata": { "k": 1 } })),
+        "DELETE /v1/user/nodes" => node(call).json(&json!({ "tags": ["a:b"] })),
+        "DELETE /v1/user/nodes/{node_id}" => Call { uri: path.replace("{node_id}", NODE), ..call },
         "GET /v1/user/nodes/mapping" => Call { uri: format!("{path}?request_id=someones"), ..call },
         "PUT /v1/user/nodes/mapping" => call.json(&json!({ "node_id": NODE, "operation": "remove" })),
         "POST /v1/user/nodes/mapping/initiate" => call.json(&json!({})),

@@ -113,6 +113,12 @@ async fn operations_cost_what_is_written_down() {
     let half = json!({ "node_id": "n9999", "user_id": owner.id, "secret_key": "s" }).to_string();
     ledger.cloud.publish("n9999", "user/mapping", &half).await.unwrap();
     ledger.note("node confirms a mapping");
+    let details = json!({ "tags": ["room:attic"], "metadata": { "k": 1 } });
+    ledger.call("tag a node", by(Call::put("/v1/user/nodes?node_id=n9999").json(&details))).await;
+    ledger.call("take a tag away", by(Call::delete("/v1/user/nodes?node_id=n9999").json(&json!({ "tags": ["room:attic"] })))).await;
+    ledger.call("list ids by tag, 100 nodes looked at", by(Call::get("/v1/user/nodes?tags=a:b"))).await;
+    ledger.call("list 100 nodes' status alone", by(Call::get("/v1/user/nodes?node_details=true&config=false&params=false"))).await;
+    ledger.call("a page of 25 nodes had", by(Call::get("/v1/user/nodes/history"))).await;
     let remove = json!({ "node_id": "n9999", "operation": "remove" });
     ledger.call("remove a mapping", by(Call::put("/v1/user/nodes/mapping").json(&remove))).await;
     let key = ledger.cloud.key("n9998").await;
@@ -135,5 +141,10 @@ async fn operations_cost_what_is_written_down() {
     let csr = json!({ "csr": NodeKey::new().csr(told["node_id"].as_str().unwrap()) });
     ledger.call("claim: a certificate in place of another", by(Call::post("/claim/verify").json(&csr))).await;
     self_claim(&mut ledger).await;
+    ledger.call("delete a node", by(Call::delete("/v1/user/nodes/n0001"))).await;
+    ledger.cloud.publish("n0002", "from-node", "\u{1}\0\u{3}\u{1}\0\u{5}\u{2}\0\0").await.unwrap();
+    ledger.note("node asks for commands, none waits");
+    ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();
+    ledger.note("node alerts");
     expect_file!["../snapshots/costs.txt"].assert_eq(&ledger.lines.concat());
 }

@@ -9,12 +9,18 @@ mod account;
 mod certificate;
 #[path = "domain/challenge.rs"]
 mod challenge;
+#[path = "domain/checklist.rs"]
+mod checklist;
 #[path = "domain/claim.rs"]
 mod claim;
 #[path = "domain/deletion.rs"]
 mod deletion;
+#[path = "domain/details.rs"]
+mod details;
 #[path = "domain/guest.rs"]
 mod guest;
+#[path = "domain/history.rs"]
+mod history;
 #[path = "domain/list.rs"]
 mod list;
 #[path = "domain/mapping.rs"]

@@ -92,6 +92,10 @@ async fn both_doors_answer_alike() {
         Call::post("/claim/initiate").by("TOKEN").json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "host" })),
         Call::post("/claim/initiate").json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" })),
         Call::post("/claim/verify").by("TOKEN").json(&json!({ "csr": "none" })),
+        Call::put("/v1/user/nodes?node_id=n1").by("TOKEN").json(&json!({ "tags": ["a:b"] })),
+        Call::delete("/v1/user/nodes?node_id=n1").by("TOKEN").json(&json!({ "tags": ["a:b"] })),
+        Call::delete("/v1/user/nodes/n%2F1").by("TOKEN"),
+        Call::get("/v1/user/nodes/history?node_type=toaster").by("TOKEN"),
         Call::post("/v1/logout2").by("TOKEN"),
     ];
     for call in calls {

@@ -23,7 +23,7 @@ use shared::Ports;
 pub use error::{Failure, Result};
 pub use extract::{
     body::Body,
-    gate::{Allowed, Attempt, Caller, Claimant, Gate, Public, Visitor},
+    gate::{Allowed, Attempt, Caller, Claimant, Gate, Naming, Public, Visitor},
     ip::ClientIp,
     query::Query,
 };

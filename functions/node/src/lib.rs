@@ -16,6 +16,10 @@ pub use event::on_event;
 pub fn routes() -> Routes {
     Routes::new()
         .get("/v1/user/nodes", node::list::get)
+        .put("/v1/user/nodes", node::details::put)
+        .delete("/v1/user/nodes", node::details::delete)
+        .delete("/v1/user/nodes/{node_id}", mapping::clear::delete)
+        .get("/v1/user/nodes/history", mapping::history::get)
         .get("/v1/user/nodes/config", node::config::get)
         .get("/v1/user/nodes/status", node::presence::get)
         .get("/v1/user/nodes/params", params::show::get)

@@ -13,7 +13,7 @@ use clap::Args;
 
 pub use example::example;
 pub use file::{FileError, ParseError, layered};
-pub use value::{GuestDays, Host, LogFilter, Port};
+pub use value::{GuestDays, Host, LogFilter, Port, Switch};
 
 /// Where the data is. Taken by every command that touches it.
 #[derive(Args, Clone, Debug)]
@@ -79,6 +79,10 @@ pub struct Settings {
         value_parser = clap::value_parser!(i64).range(0..=31_536_000)
     )]
     pub desired_seconds: i64,
+
+    /// Whether it is kept which nodes users had, after they have them no more
+    #[arg(long, value_name = "on|off", env = "RAINCLOUD_NODE_HISTORY", hide_env_values = true, default_value = "on")]
+    pub node_history: Switch,
 
     /// The mail server for letters with codes: `smtps://USER:PASSWORD@HOST`, or with STARTTLS
     /// `smtp://USER:PASSWORD@HOST:587?tls=required`

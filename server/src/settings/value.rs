@@ -40,6 +40,27 @@ impl FromStr for GuestDays {
     }
 }
 
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Do it.
+    On,
+    /// Do not.
+    Off,
+}
+
+impl FromStr for Switch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("give on or off"),
+        }
+    }
+}
+
 /// A DNS name or an IP address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host(String);

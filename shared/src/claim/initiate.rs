@@ -5,15 +5,12 @@ use crate::{
     Error, Ports, Refusal, Result,
     access::Caller,
     id::{NodeId, UserId},
-    port::table::{Batch, Key, Merge, Record, TableError, TableId, Value, When, Write},
+    port::table::{Batch, Key, Merge, Record, TableError, Value, When, Write},
+    user::key,
 };
 
 /// The place of the counter in the batch.
 const COUNTER: usize = 2;
-
-fn key(user: &UserId, sort: &str) -> Key {
-    Key::new(TableId::Users, format!("user#{user}"), sort)
-}
 
 /// The record by which the second step knows that the id was given to this user.
 pub(super) fn claim_key(user: &UserId, node: &NodeId) -> Key {

@@ -1,7 +1,7 @@
 //! It is proved whose the node is: it changes hands. In a mapping by secret that is so when both halves are
 //! there.
 
-use super::{NodeHalf, UserHalf, node_half_key, request_key, user_half_key};
+use super::{NodeHalf, UserHalf, history, node_half_key, request_key, user_half_key};
 use crate::{
     Ports, Refusal, Result,
     access::{
@@ -9,11 +9,12 @@ use crate::{
         role::RoleName,
     },
     id::{NodeId, UserId},
+    node::details,
     port::table::{Batch, Key, Merge, Query, Record, TableId, Value, When, Write},
 };
 
-/// Users that leave in one batch: two records each, beside those of the new one.
-const LEAVING: usize = 40;
+/// Users that leave in one batch: three records each, beside those of the new one.
+const LEAVING: usize = 24;
 /// Tries against other changes of hands at the same moment.
 const TRIES: usize = 5;
 
@@ -56,6 +57,8 @@ pub(super) struct Handover<'a> {
     pub(super) user: &'a UserId,
     /// Others leave even if the user is the owner already.
     pub(super) reset: bool,
+    /// What they bring for the node.
+    pub(super) gift: &'a details::Change,
     /// What uses the proof up, each write under the condition that it is still there.
     pub(super) proof: Vec<Write>,
 }
@@ -70,7 +73,7 @@ pub(super) enum Outcome {
 }
 
 /// Gives the node to the user if the halves match. Several callers may see both halves: one batch
-/// succeeds, for the others there is nothing left to do. 1 query, 1 batch.
+/// succeeds, for the others there is nothing left to do. 1 query, 1 get, 1 batch.
 pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf) -> Result<()> {
     if !report.matches(request) {
         return Ok(());
@@ -82,7 +85,7 @@ pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, re
         Write::Delete { key: node_half_key(node), when: When::Version(report.version) },
         Write::Merge(Merge::new(request_key(user, &request.request)).set("status", "confirmed").when(When::Present)),
     ];
-    hand_over(ports, &Handover { node, user, reset: report.reset, proof }).await.map(drop)
+    hand_over(ports, &Handover { node, user, reset: report.reset, gift: &request.gift, proof }).await.map(drop)
 }
 
 /// Gives the node to the user. Whoever had it leaves, unless the user is its owner already. 1 query and 1
@@ -93,8 +96,8 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
         let holders = Holders::read(ports, handover.node).await?;
         let keeps_shares = holders.owner.as_ref() == Some(handover.user) && !handover.reset;
         let last = keeps_shares || !holders.more;
-        let batch = if last { give(ports, handover, &holders, keeps_shares)? } else { clear(handover, &holders)? };
-        match ports.table.write(batch).await {
+        let writes = if last { give(ports, handover, &holders, keeps_shares).await? } else { clear(ports, handover, &holders) };
+        match ports.table.write(Batch::new(writes)?).await {
             Ok(_) if last => return Ok(Outcome::Done),
             Ok(_) => {}
             // Unless someone else used the proof up, only the node's users have changed.
@@ -117,26 +120,47 @@ async fn holds(ports: &Ports, proof: &[Write]) -> Result<bool> {
     Ok(proof.iter().zip(records).all(|(write, record)| write.when().holds(record.as_ref())))
 }
 
-pub(super) fn leave<'a>(node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
-    users.flat_map(|user| association::delete(user, node)).collect()
+/// The writes by which users leave.
+pub(super) fn leave<'a>(ports: &Ports, node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
+    users.flat_map(|user| association::delete(user, node).into_iter().chain(history::end(ports, user, node))).collect()
 }
 
-/// The last batch: everybody else leaves, the user comes, the proof is used up.
-fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, keeps_shares: bool) -> Result<Batch> {
-    let Handover { node, user, proof, .. } = handover;
-    let mut writes = leave(node, holders.users.iter().filter(|other| other != user && !keeps_shares));
+/// The last batch: everybody else leaves, the user comes with what they bring, the proof is used up.
+async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, keeps_shares: bool) -> Result<Vec<Write>> {
+    let Handover { node, user, gift, proof, .. } = handover;
+    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user && !keeps_shares));
     let owner = [("user", Value::from(user.as_str())), ("since", ports.clock.now_ms().into())];
     writes.push(Write::put(association::owner_key(node), owner, holders.unchanged()));
     let association = Association { node: (*node).clone(), role: RoleName::Primary, mapped_at: ports.clock.now() };
     writes.extend(association::put(user, &association));
     writes.extend(proof.iter().cloned());
-    Ok(Batch::new(writes)?)
+    writes.extend(details_of(ports, node, gift, keeps_shares).await?);
+    writes.extend(note(ports, node, user, keeps_shares || holders.users.contains(user)).await?);
+    Ok(writes)
+}
+
+/// What the user brings along. 1 get if they have the node already and bring anything.
+async fn details_of(ports: &Ports, node: &NodeId, gift: &details::Change, keeps: bool) -> Result<Vec<Write>> {
+    match (keeps, gift.is_empty()) {
+        (true, true) => Ok(Vec::new()),
+        (true, false) => details::give(node, Some(&details::kept(ports, node).await?), gift),
+        (false, _) => details::give(node, None, gift),
+    }
+}
+
+/// The history of the user who gets the node. 1 get if they did not have it.
+async fn note(ports: &Ports, node: &NodeId, user: &UserId, has_it: bool) -> Result<Vec<Write>> {
+    if has_it {
+        return Ok(history::renew(ports, user, node).into_iter().collect());
+    }
+    history::begin(ports, user, node).await
 }
 
 /// A batch before the last: there are too many users for one, so these leave first.
-fn clear(handover: &Handover<'_>, holders: &Holders) -> Result<Batch> {
-    let mut writes = leave(handover.node, holders.users.iter());
-    writes.push(Write::Check { key: association::owner_key(handover.node), when: holders.unchanged() });
-    writes.extend(handover.proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() }));
-    Ok(Batch::new(writes)?)
+fn clear(ports: &Ports, handover: &Handover<'_>, holders: &Holders) -> Vec<Write> {
+    let Handover { node, user, proof, .. } = handover;
+    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user));
+    writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
+    writes.extend(proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() }));
+    writes
 }

@@ -13,19 +13,30 @@ use crate::{
     Ports, Refusal, Result,
     access::{Caller, Grant},
     id::{NodeId, RequestId},
-    node::certificate::{self, Registration},
+    node::{
+        certificate::{self, Registration},
+        details,
+    },
     port::table::{Batch, Key, Merge, Record, When, Write},
 };
 
 /// Answers to one challenge.
 const TRIES: i64 = 5;
 
-/// Maps the node to the caller if it signed the challenge of the caller's request. A challenge maps once.
+/// Maps the node to the caller if it signed the challenge of the caller's request, and gives it what the caller
+/// brings. A challenge maps once.
 /// 1 write, 1 get; then 1 query, 1 batch.
 ///
 /// Refusals: [`Refusal::NoMappingRequest`], [`Refusal::MappingTimedOut`], [`Refusal::AlreadyMapped`],
 /// [`Refusal::MappingEnded`], [`Refusal::NoSuchNode`], [`Refusal::WrongResponse`].
-pub async fn verify(ports: &Ports, caller: &Caller, request: &RequestId, node: &NodeId, response: &str) -> Result<()> {
+pub async fn verify(
+    ports: &Ports,
+    caller: &Caller,
+    request: &RequestId,
+    node: &NodeId,
+    response: &str,
+    gift: &details::Change,
+) -> Result<()> {
     let key = request_key(caller.user_id(), request);
     let challenge = take_try(ports, &key).await?;
     let itself = Grant::trusted_because("whether the node signed is what is checked", node.clone());
@@ -39,7 +50,7 @@ pub async fn verify(ports: &Ports, caller: &Caller, request: &RequestId, node: &
         // Not revoked meanwhile, and the key is still the node's.
         Write::Check { key: Registration::key(node), when: When::Version(registration.version) },
     ];
-    match confirm::hand_over(ports, &Handover { node, user: caller.user_id(), reset: false, proof }).await? {
+    match confirm::hand_over(ports, &Handover { node, user: caller.user_id(), reset: false, gift, proof }).await? {
         Outcome::Done => Ok(()),
         Outcome::ProofGone => {
             let request = ports.table.get(&key).await?.ok_or(Refusal::NoMappingRequest)?;

@@ -35,10 +35,12 @@ pub struct Rules {
     pub guest_days: Option<u32>,
     /// Chips that one user may claim. 0 does not limit.
     pub claims_per_user: i64,
+    /// Whether it is kept which nodes users had; what was not kept while this was off is not known later.
+    pub history: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600, guest_days: None, claims_per_user: 0 }
+        Self { desired_seconds: 600, history: true, guest_days: None, claims_per_user: 0 }
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn update(ports: &Ports, key: Key, max_bytes: usize, changes: O
         merge::merge(&mut data, changes.clone());
         let text = serde_json::to_string(&data).map_err(|_| Error::Corrupt("document"))?;
         if text.len() > max_bytes {
-            return Err(Refusal::TooLarge.into());
+            return Err(Refusal::TooMuchData(format!("it may have {max_bytes} bytes")).into());
         }
         let unchanged = before.map_or(When::Absent, |record| When::Version(record.version));
         match ports.table.write(Batch::of(Write::put(key.clone(), [("data", Stored::Json(text))], unchanged))?).await {

@@ -194,7 +194,7 @@ async fn what_cannot_be_understood_is_kept_and_counted() {
         ("config", r#"{"node_id":"n1","devices":[{"name":"L"#),
         ("config", r#"{"node_id":"n2","devices":[]}"#),
         ("params/local", r#"{"Light":{"Name":"Bob"s lamp"}}"#),
-        ("params/local", r#"{"Light":{"Lux":nan}}"#),
+        ("params/local", r#"{"Light":{"Lux":na}}"#),
         ("user/mapping", "hello"),
     ] {
         cloud.publish("n1", suffix, payload).await.unwrap();

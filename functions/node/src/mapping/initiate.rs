@@ -3,7 +3,7 @@
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
-use shared::mapping::{extras::Extras, initiate};
+use shared::mapping::{self, initiate};
 use web::{App, Body, Caller, Result};
 
 /// `InitiateUserNodeMappingRequest`, all of it optional.
@@ -22,7 +22,7 @@ pub struct Reply {
 
 /// Begins a mapping by challenge.
 pub async fn post(Caller(caller): Caller, State(app): State<App>, Body(request): Body<Request>) -> Result<Json<Reply>> {
-    Extras::new(None, None, request.group_id.as_deref())?;
+    mapping::no_group(request.group_id.as_deref())?;
     let challenge = initiate::initiate(&app.ports, &caller, request.timeout).await?;
     Ok(Json(Reply { request_id: challenge.request.to_string(), challenge: challenge.text }))
 }

@@ -32,7 +32,7 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(request): 
                 "remove" => TagChange::Remove,
                 _ => return Err(Refusal::InvalidTagOperation.into()),
             };
-            let tags = tags.ok_or(Refusal::InvalidTags)?;
+            let tags = tags.ok_or(Refusal::InvalidUserTags)?;
             profile::change_tags(&app.ports, &caller, change, &tags).await?;
         }
         Request { name: None, locale: None, .. } => return Err(Refusal::NothingToUpdate.into()),

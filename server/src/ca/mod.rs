@@ -17,7 +17,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use time::{Duration, OffsetDateTime};
 
 pub use leaf::{Issued, KeyKind};
-pub use server::{ServerCertificate, all_names};
+pub use server::{ServerCertificate, all_names, names_of};
 
 use crate::files::{self, Readers};
 

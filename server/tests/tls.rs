@@ -295,7 +295,10 @@ async fn a_public_certificate_serves_the_names_in_it_and_is_exchanged_while_serv
 async fn an_authority_gets_its_answer_only_while_there_is_one() {
     let world = World::new();
     assert_eq!(shown(&world, "cloud.example.com", &["acme-tls/1"]).await, None);
-    let (proof, key) = foreign(&["cloud.example.com"]);
+    let pair = KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["cloud.example.com".to_owned()]).unwrap();
+    params.custom_extensions = vec![rcgen::CustomExtension::new_acme_identifier(&[7; 32])];
+    let (proof, key) = (CertificateDer::from(params.self_signed(&pair).unwrap()), PrivatePkcs8KeyDer::from(pair.serialize_der()).into());
     world.certificates.prove("cloud.example.com", proof.clone(), key).unwrap();
     assert_eq!(shown(&world, "cloud.example.com", &["acme-tls/1"]).await, Some(proof.clone()));
     assert_eq!(shown(&world, "other.example.com", &["acme-tls/1"]).await, None);

@@ -1,7 +1,7 @@
 //! What this server is called and which certificates it shows, put together from the settings; and what keeps
 //! that true while it serves.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
@@ -89,8 +89,7 @@ async fn ask() -> Option<(Host, Announcer)> {
         tracing::warn!("this machine's name can't be one on the network: only its addresses are used");
         return None;
     };
-    let ours: Vec<IpAddr> = Lan::new(None).addresses().to_vec();
-    let announcer = Announcer::ask(&name, &ours).await;
+    let announcer = Announcer::ask(&name, &lan::all_addresses()).await;
     Some((name, announcer))
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use raincloud::{
     ca::{Authority, Issued, KeyKind, ServerCertificate, all_names},
-    certificates::Certificates,
+    certificates::{Certificates, own::Own},
     tls::{Secured, Serves, Tls, fingerprint},
 };
 use rcgen::{KeyPair, PublicKeyData as _};
@@ -289,6 +289,18 @@ async fn a_public_certificate_serves_the_names_in_it_and_is_exchanged_while_serv
     let (_, key) = foreign(&["cloud.example.com"]);
     assert!(world.certificates.show_public(vec![third], key).is_err(), "they don't belong together");
     assert_eq!(shown(&world, "cloud.example.com", &[]).await.as_ref(), Some(&second));
+}
+
+#[tokio::test]
+async fn our_own_certificate_is_exchanged_when_half_its_life_is_over() {
+    let world = World::new();
+    let own = Own { folder: world.folder.path().to_owned(), hosts: Vec::new(), bind: [127, 0, 0, 1].into(), lan: None };
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let first = shown(&world, "localhost", &[]).await.unwrap();
+    assert!(!own.show(&world.authority, &world.certificates, now + 400 * 86_400).unwrap());
+    assert_eq!(shown(&world, "localhost", &[]).await.unwrap(), first);
+    assert!(own.show(&world.authority, &world.certificates, now + 420 * 86_400).unwrap());
+    assert_ne!(shown(&world, "localhost", &[]).await.unwrap(), first);
 }
 
 #[tokio::test]

@@ -11,7 +11,6 @@ use crate::files::{self, Readers};
 #[derive(Deserialize, Serialize)]
 pub(super) struct Kept {
     directory: String,
-    email: Option<String>,
     credentials: AccountCredentials,
 }
 
@@ -30,35 +29,23 @@ impl Orderer {
 
     /// The account that is kept, or a new one.
     pub(super) async fn account(&self) -> anyhow::Result<Account> {
-        let Some(kept) = self.kept_account()? else { return self.new_account().await };
-        let account = self.client()?.from_credentials(kept.credentials).await?;
-        if kept.email == self.email {
-            return Ok(account);
-        }
-        let contact = self.contact();
-        match account.update_contacts(&contact.iter().map(String::as_str).collect::<Vec<_>>()).await {
-            // The authority has forgotten it.
-            Err(error) if is_unknown(&error) => self.new_account().await,
-            Err(error) => Err(error.into()),
-            Ok(()) => Ok(account),
+        match self.kept_account()? {
+            Some(kept) => Ok(self.client()?.from_credentials(kept.credentials).await?),
+            None => self.new_account().await,
         }
     }
 
     /// A new account, kept.
     pub(super) async fn new_account(&self) -> anyhow::Result<Account> {
-        let contact = self.contact();
-        let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
+        let contact = self.email.as_ref().map(|email| format!("mailto:{email}"));
+        let contact: Vec<&str> = contact.as_deref().into_iter().collect();
         // The settings say that the owner agrees.
         let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
         let (account, credentials) = self.client()?.create(&new, self.directory.clone(), None).await?;
-        let kept = Kept { directory: self.directory.clone(), email: self.email.clone(), credentials };
+        let kept = Kept { directory: self.directory.clone(), credentials };
         let path = self.folder.join("account.json");
         files::replace(&path, &serde_json::to_vec(&kept)?, Readers::Owner).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(account)
-    }
-
-    fn contact(&self) -> Option<String> {
-        self.email.as_ref().map(|email| format!("mailto:{email}"))
     }
 
     fn client(&self) -> anyhow::Result<AccountBuilder> {

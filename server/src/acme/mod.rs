@@ -122,9 +122,12 @@ impl Orderer {
                 }
                 Err(error) => {
                     self.forget_proofs();
-                    let serves = match life {
-                        Some(life) if life.until > SystemClock.now() => format!("the one that ends {} serves on", say::moment(life.until)),
-                        _ => "that of the cloud's own CA serves".to_owned(),
+                    life = life.filter(|life| life.until > SystemClock.now());
+                    let serves = if let Some(life) = life {
+                        format!("the one that ends {} serves on", say::moment(life.until))
+                    } else {
+                        self.certificates.show_public_no_more();
+                        "that of the cloud's own CA serves".to_owned()
                     };
                     let minutes = wait.as_secs() / 60;
                     tracing::error!("no certificate from {}: {error:#}; {serves}; next try in {minutes} min", self.directory);

@@ -67,10 +67,9 @@ impl Files {
                     failed = false;
                     tracing::info!(file = %self.cert.display(), "your certificate has been read again and serves from now on");
                 }
-                Ok(None) => {}
                 // While both files are being replaced, one may be new and the other old for a moment.
                 Err(error) if !std::mem::replace(&mut failed, true) => tracing::error!("{error:#}; the certificate before serves on"),
-                Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
         }
     }

@@ -71,6 +71,11 @@ impl Certificates {
         Ok(())
     }
 
+    /// From now on that of our own CA serves all names: the public one has run out.
+    pub fn show_public_no_more(&self) {
+        self.shown.write().public = None;
+    }
+
     /// From now on, and until it is taken back, who asks for this name by the protocol `acme-tls/1` gets this.
     pub fn prove(&self, name: &str, certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> Result<(), Error> {
         // Not held against each other as others are: nobody but the authority is to understand what is critical in it.

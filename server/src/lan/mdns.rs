@@ -15,7 +15,7 @@ use super::is_of_containers;
 use crate::settings::Host;
 
 /// How long somebody has to say that the name is taken (RFC 6762 §8.1 asks for less).
-const LISTEN: Duration = Duration::from_millis(1_000);
+const LISTEN: Duration = Duration::from_secs(1);
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -85,7 +85,7 @@ impl Announcer {
         let announced = judge(&found, ours);
         match announced {
             Announced::ByThisMachine => {
-                tracing::info!(%name, "another program of this machine answers for its name on the network, so this one does not")
+                tracing::info!(%name, "another program of this machine answers for its name on the network, so this one does not");
             }
             Announced::ByAnother => tracing::warn!(
                 %name,

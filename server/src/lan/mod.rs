@@ -69,14 +69,20 @@ fn name_of(hostname: &str) -> Option<Host> {
     format!("{label}.local").parse().ok()
 }
 
+/// Every address of this machine, also those that are no use to others.
+pub fn all_addresses() -> Vec<IpAddr> {
+    interfaces().iter().map(Interface::ip).collect()
+}
+
 fn addresses() -> Vec<IpAddr> {
-    match if_addrs::get_if_addrs() {
-        Ok(interfaces) => choose(&interfaces),
-        Err(error) => {
-            tracing::warn!(%error, "the addresses of this machine can't be read");
-            Vec::new()
-        }
-    }
+    choose(&interfaces())
+}
+
+fn interfaces() -> Vec<Interface> {
+    if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the addresses of this machine can't be read");
+        Vec::new()
+    })
 }
 
 /// The addresses to name, in order. Those of IPv6 only where there is no other: they change every day, and by

@@ -74,7 +74,7 @@ pub struct Acme {
     )]
     pub agree: bool,
 
-    /// Where the authority may write to about the certificate
+    /// Where the authority may write to; told when the account with it is made, at the first order
     #[arg(long = "acme-email", value_name = "ADDRESS", env = "RAINCLOUD_ACME_EMAIL", hide_env_values = true)]
     pub email: Option<String>,
 

@@ -79,6 +79,13 @@ def test_a_certificate_is_kept_over_a_restart_and_while_the_authority_is_away(ne
     pebble.close()
     cloud.start()
     assert shown(cloud.alpn_port, trust=pebble.root).serial_number == first.serial_number
+    # What is lost is ordered again, also of an authority that does not know the account any more.
+    cloud.stop()
+    (cloud.data / "acme/certificate.pem").unlink()
+    pebble.start()
+    cloud.start()
+    assert wait_for_authority(cloud).serial_number != first.serial_number
+    shown(cloud.alpn_port, trust=pebble.root)
     # It is this authority's: another one is asked anew, and our CA serves meanwhile.
     cloud.stop()
     cloud.flags = [flag.replace("/dir", "/other") for flag in cloud.flags]

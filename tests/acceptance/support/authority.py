@@ -93,14 +93,19 @@ class Pebble:
         }
         config = folder / "pebble.json"
         config.write_text(json.dumps({"pebble": settings}))
+        self.log, self._port, self._program, self._config = folder / "pebble.log", port, program, config
+        self.start()
+
+    def start(self):
+        """Starts it. It has forgotten everything, its own key, too."""
         # No pause before it looks, and each order is proved anew; every twentieth nonce is refused, as it
         # does by itself.
         env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
-        self.log = folder / "pebble.log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen([program, "-config", config], stdout=log, stderr=log, env=env, cwd=folder)
-        until(lambda: self._answers(port), "the ACME server listens")
-        self.root = folder / "root.pem"
+        with self.log.open("a") as log:
+            command = [self._program, "-config", self._config]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=env, cwd=self._config.parent)
+        until(lambda: self._answers(self._port), "the ACME server listens")
+        self.root = self._config.parent / "root.pem"
         self.root.write_bytes(self._get("roots/0"))
 
     def _answers(self, port):

@@ -146,7 +146,10 @@ impl Welcome {
 
     fn api(&self) -> impl Iterator<Item = (String, u16)> {
         let host = self.host().in_url();
-        let url = move |scheme: &str, address: SocketAddr| (format!("{scheme}://{host}:{}", address.port()), address.port());
+        let url = move |scheme: &str, address: SocketAddr| match (scheme, address.port()) {
+            ("http", 80) | ("https", 443) => (format!("{scheme}://{host}"), address.port()),
+            (_, port) => (format!("{scheme}://{host}:{port}"), port),
+        };
         let http = self.http.map(|address| url("http", address));
         http.into_iter().chain(self.https.map(|address| url("https", address)))
     }
@@ -254,7 +257,9 @@ mod tests {
         welcome.public = vec!["box.local".parse().unwrap()];
         let text = welcome.text();
         assert!(!text.contains("BUNDLE") && !text.contains("must trust the CA"), "{text}");
-        welcome.mqtts = None;
+        welcome.https = welcome.https.map(|address| SocketAddr::new(address.ip(), 443));
+        assert!(welcome.text().contains("  https://box.local\n") && welcome.text().contains("CONFIG_ESP_RMAKER_MQTT_PORT_443=y"));
+        (welcome.https, welcome.mqtts) = (None, None);
         assert!(welcome.text().contains("start with --mqtts 8883 or --https 443"));
         assert_eq!(welcome.json()["firmware"], Value::Null);
         assert_eq!(welcome.json()["lan"]["announced"], "here");

@@ -5,6 +5,7 @@
 //! | `raincloud.db` (and `-wal`, `-shm`) | the database: `SQLite` |
 //! | `ca.crt`, `ca.key` | our CA; clients and nodes trust the first, the second is the owner's greatest secret |
 //! | `server.crt`, `server.key` | the server's certificate, issued anew when needed |
+//! | `acme/` | a certificate from an authority and the account with it, if one is ordered |
 //! | `mailbox/` | letters with confirmation codes, where they are not sent by SMTP |
 //! | `outbox/` | letters on their way to the mail server |
 //! | `raincloud.toml` | settings, if the owner puts them here |

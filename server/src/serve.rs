@@ -1,31 +1,34 @@
 //! `raincloud serve`: everything in one process.
 
-use std::{fs::File, future::Future, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use axum::Router;
 use broker::{Broker, Limits, QoS};
-use embedded::{
-    clock::SystemClock,
-    fleet::BrokerFleet,
-    local,
-    smtp::{self, Delivery},
-    sqlite::SqliteTable,
-};
+use embedded::{clock::SystemClock, fleet::BrokerFleet, local, sqlite::SqliteTable};
 use shared::{
     Ports,
     node::certificate,
-    port::{Rules, clock::Clock as _, mail::Mail},
+    port::{Rules, clock::Clock as _},
 };
 use tokio::net::TcpListener;
 use web::{App, throttle::Throttle};
 
 use crate::{
-    ca::{self, Authority, ServerCertificate},
+    acme::{self, Tokens},
     folder::Folder,
     front::{self, Front, Speaks},
     hooks::NodeHooks,
-    leaving, open_files, revocations, say,
+    leaving, open_files,
+    reach::{self, Reach},
+    revocations, say,
     settings::{Port, Settings, Switch},
     signals::Stop,
     tls::{Registry, Serves, Tls},
@@ -56,11 +59,10 @@ pub struct ServeArgs {
 pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let ServeArgs { settings, json } = args;
     let mut stop = Stop::on_signals()?;
-    let server = tokio::select! {
+    let (server, welcome) = tokio::select! {
         started = Server::start(&settings) => started?,
         () = stop.wait() => return Ok(()),
     };
-    let welcome = server.welcome(&settings);
     // Nodes are served whether or not somebody reads this.
     let told = if json { say::json(&welcome.json()) } else { say::line(welcome.text()) };
     if let Err(error) = told {
@@ -75,28 +77,20 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
 
 /// What runs.
 struct Server {
-    folder: Folder,
     _serving: File,
-    again: bool,
-    sockets: Sockets,
     front: Front,
+    reach: reach::Kept,
     table: Arc<SqliteTable>,
     watches: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Server {
-    async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    async fn start(settings: &Settings) -> anyhow::Result<(Self, Welcome)> {
         let folder = Folder::make(&settings.place.data)?;
         let serving = folder.serve()?;
         let listeners = Listeners::open(settings)?;
         let sockets = listeners.addresses()?;
-        let now = SystemClock.now();
-        let authority = Authority::open(folder.path(), now)?;
-        let names = ca::all_names(&settings.names.hosts, settings.bind);
-        let certificate = ServerCertificate::open(folder.path(), &authority, &names, now)?;
-        if certificate.new && !authority.is_new() {
-            tracing::info!("the server has a new certificate");
-        }
+        let reach = Reach::open(settings, &folder, &sockets, SystemClock.now()).await?;
         let again = folder.database().exists();
         let table = patiently("opening the database", wiring::open_table(folder.database())).await?;
         let registry: Arc<Registry> = {
@@ -106,49 +100,29 @@ impl Server {
                 Ok(record.as_ref().and_then(certificate::read))
             })
         };
-        let tls = Tls::new(certificate, registry).context("the server's certificate can't be used")?;
+        let tls = Tls::new(&reach.certificates, registry).context("TLS can't be served")?;
 
         let max_nodes = room_for_nodes(settings);
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
         let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
-        let rules = Rules {
-            desired_seconds: settings.desired_seconds,
-            history: settings.node_history == Switch::On,
-            guest_days: settings.guest_days.0,
-            claims_per_user: settings.claims_per_user,
-        };
-        let (mail, delivery) = mail(&folder, settings)?;
-        let ports = local::ports(Arc::clone(&table), mail, fleet, rules);
-        let app = app(ports.clone(), settings);
+        let (mail, delivery) = wiring::mail(&folder, settings)?;
+        let ports = local::ports(Arc::clone(&table), mail, fleet, rules(settings));
+        let app = app(ports.clone(), settings, reach.names.mqtt_host());
         hooks.begin(app.clone());
 
-        let front = Front::new(router(app), broker, max_nodes, settings.max_http as usize);
+        let welcome = welcome(settings, &folder, &sockets, &reach, again);
+        let front = Front::new(served(app, reach.tokens()), broker, max_nodes, settings.max_http as usize);
         listeners.open_to(&front, &tls);
+        let reach = reach.keep(&sockets);
         let mut watches = vec![tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports))];
         watches.extend(delivery.map(|delivery| tokio::spawn(delivery.run())));
-        Ok(Self { folder, _serving: serving, again, sockets, front, table, watches })
-    }
-
-    fn welcome(&self, settings: &Settings) -> Welcome {
-        let data = &settings.place.data;
-        Welcome {
-            program: std::env::args().next().unwrap_or_else(|| "raincloud".to_owned()),
-            names: settings.names.clone(),
-            bind: settings.bind,
-            http: self.sockets.http,
-            https: self.sockets.https,
-            mqtts: self.sockets.mqtts,
-            data: self.folder.path().to_owned(),
-            ca: self.folder.ca(),
-            data_flag: if data.as_os_str() == "./raincloud-data" { String::new() } else { format!(" --data {}", data.display()) },
-            again: self.again,
-        }
+        Ok((Self { _serving: serving, front, reach, table, watches }, welcome))
     }
 
     /// What was acknowledged is on disk already; this also ends what is under way, in order.
     async fn stop(self) {
-        self.front.close(ENDING).await;
+        tokio::join!(self.front.close(ENDING), self.reach.stop());
         self.watches.iter().for_each(tokio::task::JoinHandle::abort);
         if tokio::time::timeout(CLOSING, self.table.close()).await.is_err() {
             tracing::warn!("the database did not close in time; what was acknowledged is safe");
@@ -169,16 +143,35 @@ fn limits(max_nodes: usize) -> Limits {
     Limits { connections: max_nodes, max_qos: QoS::AtLeastOnce, retained_messages: 0, ..Limits::default() }
 }
 
-/// By SMTP, which something has to bring out, or into the folder's mailbox.
-fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mail>, Option<Delivery>)> {
-    let Some(url) = settings.smtp.clone() else { return Ok((wiring::mailbox(folder)?, None)) };
-    let from = settings.mail_from.clone().context("--smtp needs --mail-from, the address that letters are from")?;
-    let (smtp, delivery) = smtp::open(&folder.outbox(), &smtp::Settings { url, from }).context("letters cannot be sent")?;
-    Ok((Arc::new(smtp), Some(delivery)))
+fn rules(settings: &Settings) -> Rules {
+    Rules {
+        desired_seconds: settings.desired_seconds,
+        history: settings.node_history == Switch::On,
+        guest_days: settings.guest_days.0,
+        claims_per_user: settings.claims_per_user,
+    }
 }
 
-fn app(ports: Ports, settings: &Settings) -> App {
-    let host = settings.names.mqtt_host().to_owned();
+fn welcome(settings: &Settings, folder: &Folder, sockets: &Sockets, reach: &Reach, again: bool) -> Welcome {
+    let data = &settings.place.data;
+    Welcome {
+        program: std::env::args().next().unwrap_or_else(|| "raincloud".to_owned()),
+        names: reach.names.clone(),
+        public: reach.public.clone(),
+        lan: reach.lan.clone(),
+        bind: sockets.ip().unwrap_or(settings.bind),
+        http: sockets.http,
+        https: sockets.https,
+        mqtts: sockets.mqtts,
+        data: folder.path().to_owned(),
+        ca: folder.ca(),
+        data_flag: if data.as_os_str() == "./raincloud-data" { String::new() } else { format!(" --data {}", data.display()) },
+        again,
+    }
+}
+
+fn app(ports: Ports, settings: &Settings, mqtt_host: &str) -> App {
+    let host = mqtt_host.to_owned();
     let app = App::new(ports, web::Settings { mqtt_host: host.clone(), mqtt_cred_host: host });
     match NonZeroU32::new(settings.attempts_per_minute) {
         Some(tries) => app.throttled(Throttle::per_minute(tries)),
@@ -188,7 +181,16 @@ fn app(ports: Ports, settings: &Settings) -> App {
 
 /// Every route, as the socket serves it.
 pub fn router(app: App) -> Router {
-    web::door::finish(user::router(app.clone()).merge(::node::router(app)))
+    served(app, None)
+}
+
+/// The same, with what an authority is answered while it checks whose a name is.
+fn served(app: App, tokens: Option<Tokens>) -> Router {
+    let router = user::router(app.clone()).merge(::node::router(app.clone()));
+    web::door::finish(match tokens {
+        Some(tokens) => router.merge(acme::router(tokens, app)),
+        None => router,
+    })
 }
 
 /// Says what takes long, once it does.
@@ -209,10 +211,20 @@ struct Listeners {
 }
 
 /// Their addresses.
-struct Sockets {
-    http: Option<std::net::SocketAddr>,
-    https: Option<std::net::SocketAddr>,
-    mqtts: Option<std::net::SocketAddr>,
+pub struct Sockets {
+    /// Where HTTP is served.
+    pub http: Option<SocketAddr>,
+    /// Where HTTPS is served.
+    pub https: Option<SocketAddr>,
+    /// Where MQTT is served.
+    pub mqtts: Option<SocketAddr>,
+}
+
+impl Sockets {
+    /// The address that all of them have.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.http.or(self.https).or(self.mqtts).map(|address| address.ip())
+    }
 }
 
 impl Listeners {
@@ -226,6 +238,7 @@ impl Listeners {
         }
         let listen = |port, flag| match port {
             Port::Off => Ok(None),
+            Port::At(port) if settings.reach.lan => front::listen_everywhere(port, flag).map(Some),
             Port::At(port) => front::listen(settings.bind, port, flag).map(Some),
         };
         let http = listen(settings.http, "--http")?;

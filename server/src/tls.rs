@@ -5,6 +5,7 @@
 //! * No session is resumed, because that would skip the registry.
 //! * One port serves HTTPS and MQTT: a client that names `x-amzn-mqtt-ca` or `mqtt` by ALPN speaks MQTT and
 //!   must have a certificate; any other is asked for none (contract `mqtt-and-node.md` §1.1).
+//! * An authority that names only `acme-tls/1` gets the answer to its question (RFC 8737), and nothing else.
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
@@ -18,19 +19,21 @@ use rustls::{
 };
 use shared::node::certificate::{Certificate, Fingerprint};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     time::timeout,
 };
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use x509_parser::parse_x509_certificate;
 
-use crate::ca::ServerCertificate;
+use crate::certificates::{Certificates, Proofs};
 
 /// What AWS calls MQTT with a client certificate; the firmware's default.
 pub const AMAZON_MQTT: &[u8] = b"x-amzn-mqtt-ca";
 /// The registered name.
 pub const MQTT: &[u8] = b"mqtt";
 const HTTP: &[u8] = b"http/1.1";
+/// How an authority asks whose a name is.
+const ACME: &[u8] = b"acme-tls/1";
 /// For the whole handshake, from the first byte.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -44,6 +47,7 @@ pub struct Tls {
     http_by_name: Arc<ServerConfig>,
     mqtt: Arc<ServerConfig>,
     mqtt_by_name: Arc<ServerConfig>,
+    acme: Arc<ServerConfig>,
 }
 
 /// A connection after its handshake.
@@ -52,6 +56,8 @@ pub enum Secured<S> {
     Http(TlsStream<S>),
     /// A node whose certificate counts.
     Mqtt(TlsStream<S>, broker::Peer),
+    /// An authority that has its answer.
+    Proved,
 }
 
 /// What a port is for.
@@ -64,19 +70,20 @@ pub enum Serves {
 }
 
 impl Tls {
-    /// TLS with this certificate and this registry of nodes.
-    pub fn new(server: ServerCertificate, registry: Arc<Registry>) -> Result<Self, Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = || ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&[&TLS13, &TLS12]);
-        let chain = vec![server.certificate];
-        let http = builder()?.with_no_client_auth().with_single_cert(chain.clone(), server.key.clone_key())?;
-        let verifier = Arc::new(Registered { registry, provider: Arc::clone(&provider) });
-        let mqtt = builder()?.with_client_cert_verifier(verifier).with_single_cert(chain, server.key)?;
+    /// TLS with these certificates and this registry of nodes.
+    pub fn new(certificates: &Arc<Certificates>, registry: Arc<Registry>) -> Result<Self, Error> {
+        let provider = certificates.provider();
+        let builder = || ServerConfig::builder_with_provider(Arc::clone(provider)).with_protocol_versions(&[&TLS13, &TLS12]);
+        let http = builder()?.with_no_client_auth().with_cert_resolver(Arc::clone(certificates) as _);
+        let verifier = Arc::new(Registered { registry, provider: Arc::clone(provider) });
+        let mqtt = builder()?.with_client_cert_verifier(verifier).with_cert_resolver(Arc::clone(certificates) as _);
+        let acme = builder()?.with_no_client_auth().with_cert_resolver(Arc::new(Proofs(Arc::clone(certificates))));
         Ok(Self {
             http: config(&http, &[]),
             http_by_name: config(&http, &[HTTP]),
             mqtt: config(&mqtt, &[]),
             mqtt_by_name: config(&mqtt, &[AMAZON_MQTT, MQTT]),
+            acme: config(&acme, &[ACME]),
         })
     }
 
@@ -94,6 +101,11 @@ impl Tls {
     {
         let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let offered: Vec<&[u8]> = start.client_hello().alpn().into_iter().flatten().collect();
+        if offered == [ACME] {
+            let mut stream = start.into_stream(Arc::clone(&self.acme)).await?;
+            stream.shutdown().await?;
+            return Ok(Secured::Proved);
+        }
         // With a list of names rustls refuses a client that offers only others, so there is one only where
         // it will find one.
         let (mqtt, config) = if offered.iter().any(|name| [AMAZON_MQTT, MQTT].contains(name)) {

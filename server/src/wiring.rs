@@ -3,13 +3,20 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use embedded::{clock::SystemClock, fleet::Elsewhere, local, mailbox::Mailbox, sqlite::SqliteTable};
+use embedded::{
+    clock::SystemClock,
+    fleet::Elsewhere,
+    local,
+    mailbox::Mailbox,
+    smtp::{self, Delivery},
+    sqlite::SqliteTable,
+};
 use shared::{
     Ports,
     port::{Rules, mail::Mail},
 };
 
-use crate::folder::Folder;
+use crate::{folder::Folder, settings::Settings};
 
 /// Opens the database, off the tasks that serve others.
 pub async fn open_table(path: PathBuf) -> anyhow::Result<Arc<SqliteTable>> {
@@ -22,6 +29,14 @@ pub async fn open_table(path: PathBuf) -> anyhow::Result<Arc<SqliteTable>> {
 pub fn mailbox(folder: &Folder) -> anyhow::Result<Arc<dyn Mail>> {
     let path = folder.mailbox();
     Ok(Arc::new(Mailbox::open(&path).with_context(|| format!("cannot open the mailbox {}", path.display()))?))
+}
+
+/// By SMTP, which something has to bring out, or into the folder's mailbox.
+pub fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mail>, Option<Delivery>)> {
+    let Some(url) = settings.smtp.clone() else { return Ok((mailbox(folder)?, None)) };
+    let from = settings.mail_from.clone().context("--smtp needs --mail-from, the address that letters are from")?;
+    let (smtp, delivery) = smtp::open(&folder.outbox(), &smtp::Settings { url, from }).context("letters cannot be sent")?;
+    Ok((Arc::new(smtp), Some(delivery)))
 }
 
 /// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.

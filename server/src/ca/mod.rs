@@ -14,7 +14,7 @@ use shared::claim::profile::{self, MakeError};
 
 pub use leaf::{Issued, KeyKind};
 pub(crate) use rsa_key::pair as rsa_pair;
-pub use server::{ServerCertificate, all_names};
+pub use server::{ServerCertificate, all_names, names_of};
 
 use crate::files::{self, Readers};
 

@@ -98,7 +98,8 @@ fn kept(crt: &Path, key: &Path, authority: &Authority, names: &[Host], now: i64)
     (ours && young && same).then_some(ServerCertificate { certificate, key: private, new: false })
 }
 
-fn names_of(certificate: &[u8]) -> Option<Vec<Host>> {
+/// The names and addresses in a certificate, without those that are no host's, such as `*.example.com`.
+pub fn names_of(certificate: &[u8]) -> Option<Vec<Host>> {
     let (_, parsed) = parse_x509_certificate(certificate).ok()?;
     let names = parsed.extensions().iter().find_map(|extension| match extension.parsed_extension() {
         ParsedExtension::SubjectAlternativeName(names) => Some(&names.general_names),

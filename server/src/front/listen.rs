@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -57,6 +57,15 @@ pub fn listen(ip: IpAddr, port: u16, flag: &'static str) -> Result<TcpListener, 
         io::ErrorKind::AddrNotAvailable => ListenError::Address(ip),
         _ => ListenError::Other { ip, port, flag, source },
     })
+}
+
+/// Listens on every address, of both families where this machine has both.
+pub fn listen_everywhere(port: u16, flag: &'static str) -> Result<TcpListener, ListenError> {
+    match listen(Ipv6Addr::UNSPECIFIED.into(), port, flag) {
+        // A machine without IPv6.
+        Err(ListenError::Address(_) | ListenError::Other { .. }) => listen(Ipv4Addr::UNSPECIFIED.into(), port, flag),
+        listening => listening,
+    }
 }
 
 fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use listen::{ListenError, listen};
+pub use listen::{ListenError, listen, listen_everywhere};
 
 use self::waiting::{Place, Waiting};
 use crate::{
@@ -169,6 +169,7 @@ impl Inner {
                 Box::pin(self.broker.serve(stream, remote, Some(peer))).await;
             }
             Ok(Secured::Http(stream)) => Box::pin(self.http(stream, remote)).await,
+            Ok(Secured::Proved) => tracing::debug!(%remote, "an authority has looked whose a name is"),
             Err(error) => {
                 if let Some(unsaid) = self.refused.happened() {
                     tracing::info!(%remote, %error, unsaid, "a TLS handshake failed");

@@ -5,15 +5,17 @@
 
 mod example;
 mod file;
+mod reach;
 mod value;
 
 use std::{net::IpAddr, path::PathBuf};
 
-use clap::Args;
+use clap::{ArgAction, Args, builder::ValueParser};
 
 pub use example::example;
 pub use file::{FileError, ParseError, layered};
-pub use value::{GuestDays, Host, LogFilter, Port, Switch};
+pub use reach::{Acme, Challenge, OwnFiles, Reach};
+pub use value::{Domain, GuestDays, Host, LogFilter, Port, Switch};
 
 /// Where the data is. Taken by every command that touches it.
 #[derive(Args, Clone, Debug)]
@@ -37,7 +39,7 @@ pub struct Names {
     ///
     /// May be given several times. All of them stand in the server's certificate, together with
     /// `localhost`. The first is what `/mqtt_host` answers and what nodes' credentials name; without any
-    /// that is `localhost`.
+    /// that is `localhost`, or what `--lan` and `--acme-domain` say.
     #[arg(long = "host", value_name = "NAME", env = "RAINCLOUD_HOST", hide_env_values = true, value_delimiter = ',')]
     pub hosts: Vec<Host>,
 }
@@ -56,6 +58,10 @@ pub struct Settings {
     /// The address to listen on: `0.0.0.0` or `::` for every address of this machine
     #[arg(long, value_name = "IP", env = "RAINCLOUD_BIND", hide_env_values = true, default_value = "127.0.0.1")]
     pub bind: IpAddr,
+
+    /// How others find and trust it.
+    #[command(flatten)]
+    pub reach: Reach,
 
     /// The port of the REST API without TLS, for this machine itself or behind a proxy; 0 takes a free one
     #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTP", hide_env_values = true, default_value = "8080")]
@@ -159,4 +165,9 @@ impl Names {
     pub fn mqtt_host(&self) -> &str {
         self.hosts.first().map_or("localhost", Host::as_str)
     }
+}
+
+/// Is it a setting that is on or off?
+fn is_switch(setting: &clap::Arg) -> bool {
+    matches!(setting.get_action(), ArgAction::Set) && setting.get_value_parser().type_id() == ValueParser::bool().type_id()
 }

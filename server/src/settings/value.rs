@@ -71,6 +71,11 @@ impl Host {
         &self.0
     }
 
+    /// The address, if it is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.parse().ok()
+    }
+
     /// As it stands in a URL.
     pub fn in_url(&self) -> String {
         if self.0.contains(':') { format!("[{}]", self.0) } else { self.0.clone() }
@@ -111,6 +116,26 @@ impl FromStr for Host {
         } else {
             Err("give a DNS name or an IP address, without scheme and port")
         }
+    }
+}
+
+/// A DNS name, and no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain(Host);
+
+impl Domain {
+    /// The name.
+    pub fn host(&self) -> &Host {
+        &self.0
+    }
+}
+
+impl FromStr for Domain {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let host: Host = text.parse().map_err(|_| "give a DNS name, without scheme and port")?;
+        if host.address().is_some() { Err("give a DNS name, not an address") } else { Ok(Self(host)) }
     }
 }
 
@@ -159,6 +184,14 @@ mod tests {
             assert!(bad.parse::<Host>().is_err(), "{bad}");
         }
         assert_eq!("::1".parse::<Host>().unwrap().in_url(), "[::1]");
+    }
+
+    #[test]
+    fn domains_are_names() {
+        assert_eq!("Cloud.example.com".parse::<Domain>().unwrap().host().as_str(), "cloud.example.com");
+        for bad in ["192.168.1.5", "::1", "*.example.com", ""] {
+            assert!(bad.parse::<Domain>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ class Cli:
     def __init__(self, cloud, folder):
         assert PROGRAM.is_file(), f"{PROGRAM} is missing: make installs it"
         self.cloud = cloud
+        # What it is run by, for one that is elsewhere on a network.
+        self.prefix = []
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = {
@@ -45,7 +47,7 @@ class Cli:
 
     def _start(self, *command):
         return subprocess.Popen(
-            [PROGRAM, *command],
+            [*self.prefix, PROGRAM, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

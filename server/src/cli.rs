@@ -11,6 +11,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::
 
 use crate::{
     admin::AdminCommand,
+    backup::{BackupArgs, RestoreArgs},
     mailbox::MailboxArgs,
     node::NodeArgs,
     say,
@@ -44,6 +45,10 @@ enum Command {
     #[command(subcommand)]
     Admin(AdminCommand),
     Node(Box<NodeArgs>),
+    /// Save everything that the data folder holds in one file, also while it is served
+    Backup(BackupArgs),
+    /// Make a data folder from a backup
+    Restore(RestoreArgs),
     /// Print a settings file that shows every setting, its meaning and its default
     Settings,
 }
@@ -97,6 +102,8 @@ impl Cli {
             Command::Mailbox(args) => crate::mailbox::run(args).await,
             Command::Admin(command) => crate::admin::run(command).await,
             Command::Node(args) => crate::node::run(*args).await,
+            Command::Backup(args) => crate::backup::run(args).await,
+            Command::Restore(args) => crate::backup::restore(args).await,
             Command::Settings => Ok(say::line(settings::example().trim_end())?),
         }
     }
@@ -144,6 +151,9 @@ mod tests {
             "raincloud admin node list --data x --json",
             "raincloud admin node revoke --data x n1",
             "raincloud settings",
+            "raincloud backup --data x --to y --force --json",
+            "raincloud backup --verify y",
+            "raincloud restore --from y --data x --force --json",
         ] {
             assert!(parsed(good).is_ok(), "{good}: {:?}", parsed(good));
         }
@@ -153,6 +163,9 @@ mod tests {
             "raincloud admin node add",
             "raincloud admin node add --out y --count 0",
             "raincloud admin node revoke a/b",
+            "raincloud backup",
+            "raincloud backup --to y --verify y",
+            "raincloud restore --data x",
             "raincloud fly",
             "raincloud --http eighty",
         ] {

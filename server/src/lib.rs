@@ -5,11 +5,12 @@
 //! * [`serve`]: everything put together; [`wiring`]: the ports; [`folder`]: the data folder;
 //! * [`front`]: who comes in; [`tls`] and [`ca`]: with which certificates;
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
-//! * [`admin`]: adding, listing and revoking nodes; `mailbox`: letters; `node`: a simulated device;
+//! * [`admin`]: adding, listing and revoking nodes; `backup`: saving and restoring; `mailbox`: letters; `node`: a simulated device;
 //! * [`welcome`], [`say`]: what people read; [`files`], [`signals`], [`open_files`], [`seldom`]: small tools.
 
 pub mod admin;
 pub mod arrival;
+mod backup;
 pub mod ca;
 pub mod cli;
 pub mod files;

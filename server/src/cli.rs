@@ -1,10 +1,6 @@
 //! The commands.
 
-use std::{
-    ffi::OsString,
-    io::{self, IsTerminal as _},
-    process::ExitCode,
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
@@ -12,11 +8,12 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::
 use crate::{
     admin::AdminCommand,
     backup::{BackupArgs, RestoreArgs},
+    logging,
     mailbox::MailboxArgs,
     node::NodeArgs,
     say,
     serve::ServeArgs,
-    settings::{self, LogFilter, ParseError},
+    settings::{self, ParseError},
 };
 
 /// Commands that take none of the settings.
@@ -96,8 +93,8 @@ impl Cli {
     async fn dispatch(self) -> anyhow::Result<()> {
         match self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve))) {
             Command::Serve(args) => {
-                log(&args.settings.log);
-                crate::serve::run(*args).await
+                let said = logging::start(&args.settings.log, args.settings.log_format);
+                crate::serve::run(*args, said).await
             }
             Command::Mailbox(args) => crate::mailbox::run(args).await,
             Command::Admin(command) => crate::admin::run(command).await,
@@ -107,13 +104,6 @@ impl Cli {
             Command::Settings => Ok(say::line(settings::example().trim_end())?),
         }
     }
-}
-
-fn log(filter: &LogFilter) {
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter.filter()).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    // Fails only where a test has one already.
-    let _ = subscriber.try_init();
 }
 
 #[cfg(test)]

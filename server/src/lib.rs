@@ -5,6 +5,7 @@
 //! * [`serve`]: everything put together; [`wiring`]: the ports; [`folder`]: the data folder;
 //! * [`front`]: who comes in; [`tls`] and [`ca`]: with which certificates;
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
+//! * [`metrics`] and [`logging`]: what an operator watches;
 //! * [`admin`]: adding, listing and revoking nodes; `backup`: saving and restoring; `mailbox`: letters; `node`: a simulated device;
 //! * [`welcome`], [`say`]: what people read; [`files`], [`signals`], [`open_files`], [`seldom`]: small tools.
 
@@ -17,7 +18,9 @@ pub mod files;
 pub mod folder;
 pub mod front;
 pub mod hooks;
+pub mod logging;
 mod mailbox;
+pub mod metrics;
 mod node;
 pub mod open_files;
 pub mod revocations;

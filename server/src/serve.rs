@@ -19,6 +19,8 @@ use crate::{
     folder::Folder,
     front::{self, Front, Speaks},
     hooks::NodeHooks,
+    logging::Said,
+    metrics::{self, Looks, Metrics},
     open_files, revocations, say,
     settings::{Port, Settings},
     signals::Stop,
@@ -47,14 +49,15 @@ pub struct ServeArgs {
 }
 
 /// Serves until a signal comes.
-pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
+pub async fn run(args: ServeArgs, said: Arc<Said>) -> anyhow::Result<()> {
     let ServeArgs { settings, json } = args;
     let mut stop = Stop::on_signals()?;
     let server = tokio::select! {
-        started = Server::start(&settings) => started?,
+        started = Server::start(&settings, said) => started?,
         () = stop.wait() => return Ok(()),
     };
     let welcome = server.welcome(&settings);
+    server.sockets.log();
     // Nodes are served whether or not somebody reads this.
     let told = if json { say::json(&welcome.json()) } else { say::line(welcome.text()) };
     if let Err(error) = told {
@@ -64,6 +67,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     tracing::info!("stopping; a second signal ends at once");
     stop.end_at_next();
     server.stop().await;
+    tracing::info!("stopped");
     Ok(())
 }
 
@@ -79,7 +83,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    async fn start(settings: &Settings, said: Arc<Said>) -> anyhow::Result<Self> {
         let folder = Folder::make(&settings.place.data)?;
         let serving = folder.serve()?;
         let listeners = Listeners::open(settings)?;
@@ -90,6 +94,10 @@ impl Server {
         let certificate = ServerCertificate::open(folder.path(), &authority, &names, now)?;
         if certificate.new && !authority.is_new() {
             tracing::info!("the server has a new certificate");
+        }
+        let metrics = Arc::new(Metrics::default());
+        for (name, der) in [("ca", authority.der()), ("server", &certificate.certificate)] {
+            metrics.certificate_ends(name, ca::ends(der).unwrap_or_default());
         }
         let again = folder.database().exists();
         let table = patiently("opening the database", wiring::open_table(folder.database())).await?;
@@ -104,15 +112,26 @@ impl Server {
 
         let max_nodes = room_for_nodes(settings);
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
-        let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
+        let counted = metrics::hooks::Measured { inner: Arc::clone(&hooks), metrics: Arc::clone(&metrics) };
+        let broker = Broker::new(Arc::new(counted), limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
         let rules = Rules { desired_seconds: settings.desired_seconds };
-        let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
+        let (ports, meter) = wiring::measured_ports(&folder, Arc::clone(&table), fleet, rules, &metrics)?;
         let app = app(ports.clone(), settings);
         hooks.begin(app.clone());
 
-        let front = Front::new(router(app), broker, max_nodes, settings.max_http as usize);
-        listeners.open_to(&front, &tls);
+        let looks = Looks {
+            broker: broker.clone(),
+            table: Arc::clone(&table),
+            meter,
+            counts: Arc::clone(&app.counts),
+            said,
+            folder: folder.clone(),
+        };
+        let page = metrics.router(looks);
+        let api = metrics::http::measured(router(app), Arc::clone(&metrics));
+        let front = Front::new(api, broker, max_nodes, settings.max_http as usize, metrics);
+        listeners.open_to(&front, &tls, page);
         let watch = tokio::spawn(revocations::watch(ports));
         Ok(Self { folder, _serving: serving, again, sockets, front, table, watch })
     }
@@ -126,6 +145,7 @@ impl Server {
             http: self.sockets.http,
             https: self.sockets.https,
             mqtts: self.sockets.mqtts,
+            metrics: self.sockets.metrics,
             data: self.folder.path().to_owned(),
             ca: self.folder.ca(),
             data_flag: if data.as_os_str() == "./raincloud-data" { String::new() } else { format!(" --data {}", data.display()) },
@@ -185,6 +205,7 @@ struct Listeners {
     http: Option<TcpListener>,
     https: Option<TcpListener>,
     mqtts: Option<TcpListener>,
+    metrics: Option<TcpListener>,
 }
 
 /// Their addresses.
@@ -192,6 +213,18 @@ struct Sockets {
     http: Option<std::net::SocketAddr>,
     https: Option<std::net::SocketAddr>,
     mqtts: Option<std::net::SocketAddr>,
+    metrics: Option<std::net::SocketAddr>,
+}
+
+impl Sockets {
+    fn log(&self) {
+        let at = |address: Option<std::net::SocketAddr>| address.map_or_else(|| "off".to_owned(), |address| address.to_string());
+        let (http, https, mqtts, metrics) = (at(self.http), at(self.https), at(self.mqtts), at(self.metrics));
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), http, https, mqtts, metrics, "serving");
+        if self.metrics.is_some_and(|address| !address.ip().is_loopback()) {
+            tracing::warn!("the metrics can be read by whoever reaches their port");
+        }
+    }
 }
 
 impl Listeners {
@@ -211,18 +244,21 @@ impl Listeners {
         let https = listen(settings.https, "--https")?;
         let mqtts = listen(settings.mqtts, "--mqtts")?;
         anyhow::ensure!(http.is_some() || https.is_some() || mqtts.is_some(), "all ports are off: there is nothing to serve");
-        Ok(Self { http, https, mqtts })
+        let metrics = settings.metrics.0.map(|at| front::listen(at.ip(), at.port(), "--metrics")).transpose()?;
+        Ok(Self { http, https, mqtts, metrics })
     }
 
     fn addresses(&self) -> anyhow::Result<Sockets> {
         let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
-        Ok(Sockets { http: address(&self.http)?, https: address(&self.https)?, mqtts: address(&self.mqtts)? })
+        let (http, https, mqtts) = (address(&self.http)?, address(&self.https)?, address(&self.mqtts)?);
+        Ok(Sockets { http, https, mqtts, metrics: address(&self.metrics)? })
     }
 
-    fn open_to(self, front: &Front, tls: &Tls) {
+    fn open_to(self, front: &Front, tls: &Tls, page: Router) {
         let https = Speaks::Tls(tls.clone(), Serves::HttpAndMqtt);
         let mqtts = Speaks::Tls(tls.clone(), Serves::Mqtt);
-        for (listener, speaks) in [(self.http, Speaks::Plain), (self.https, https), (self.mqtts, mqtts)] {
+        let all = [(self.http, Speaks::Plain), (self.https, https), (self.mqtts, mqtts), (self.metrics, Speaks::Private(page))];
+        for (listener, speaks) in all {
             if let Some(listener) = listener {
                 front.open(listener, speaks);
             }

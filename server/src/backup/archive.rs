@@ -129,7 +129,11 @@ pub(super) fn read(
 
 #[expect(clippy::needless_pass_by_value, reason = "this is how errors are mapped")]
 fn unreadable(error: io::Error) -> anyhow::Error {
-    anyhow::anyhow!("it is no backup, or it is cut off or damaged: {error}")
+    // What is not of the system is of the parser, which repeats bytes of the file.
+    match error.raw_os_error() {
+        Some(_) => anyhow::anyhow!("it can't be read: {error}"),
+        None => anyhow::anyhow!("it is no backup, or it is cut off or damaged"),
+    }
 }
 
 fn sum(json: &[u8]) -> String {

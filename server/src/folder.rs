@@ -30,7 +30,9 @@ const BACKED_UP: &str = "backed-up";
 /// or not whole?
 pub fn is_passing(name: &str) -> bool {
     let beside = name.strip_prefix(DATABASE).is_some_and(|rest| ["-wal", "-shm", "-journal"].contains(&rest));
-    beside || [SERVING, BACKED_UP].contains(&name) || name.split('/').any(|part| part.ends_with(".part"))
+    beside
+        || [SERVING, BACKED_UP].contains(&name)
+        || name.split('/').any(|part| Path::new(part).extension().is_some_and(|end| end == "part"))
 }
 
 /// A data folder that exists.

@@ -11,6 +11,7 @@ use shared::id::NodeId;
 use crate::{
     ca::Issued,
     files::{self, Readers},
+    say,
 };
 
 /// Bytes of a node's own randomness; its proof of possession and the name it shows over BLE come from them.
@@ -34,7 +35,7 @@ impl Credentials<'_> {
     }
 
     fn fill(&self, folder: &Path) -> io::Result<()> {
-        let random = hex(self.random);
+        let random = say::hex(self.random);
         let table = self.table(folder, &random)?;
         let file = |name: &str, content: &str, readers| files::write_new(&folder.join(name), content.as_bytes(), readers);
         file("node.crt", &self.issued.certificate_pem, Readers::All)?;
@@ -72,11 +73,6 @@ impl Credentials<'_> {
 /// A value as it stands in the table.
 fn cell(value: &str) -> String {
     if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::{
     manifest::{self, Manifest, Member},
     progress::Progress,
 };
+use crate::say;
 
 const MANIFEST: &str = "manifest.json";
 /// Its checksum, as `sha256sum` writes and checks it.
@@ -162,7 +163,7 @@ impl<R: Read> Hashed<R> {
     }
 
     fn finish(self) -> (u64, String) {
-        (self.bytes, self.hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        (self.bytes, say::hex(self.hash.finish().as_ref()))
     }
 }
 
@@ -206,13 +207,13 @@ mod tests {
         Manifest::new(1, 7, vec![member("raincloud.db", DATABASE), member("ca.key", b"key")])
     }
 
-    fn content(member: &Member) -> anyhow::Result<Box<dyn Read>> {
-        Ok(Box::new(if member.name == "ca.key" { b"key" } else { DATABASE }))
+    fn content(member: &Member) -> Box<dyn Read> {
+        Box::new(if member.name == "ca.key" { b"key" } else { DATABASE })
     }
 
     fn good() -> Vec<u8> {
         let mut bytes = Vec::new();
-        write(&mut bytes, &manifest(), content, &mut Progress::silent()).unwrap();
+        write(&mut bytes, &manifest(), |member| Ok(content(member)), &mut Progress::silent()).unwrap();
         bytes
     }
 
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn a_file_that_changes_meanwhile_makes_no_backup() {
         let other = |member: &Member| -> anyhow::Result<Box<dyn Read>> {
-            if member.name == "ca.key" { Ok(Box::new(&b"other"[..])) } else { content(member) }
+            if member.name == "ca.key" { Ok(Box::new(&b"other"[..])) } else { Ok(content(member)) }
         };
         let error = write(io::sink(), &manifest(), other, &mut Progress::silent()).unwrap_err().to_string();
         assert!(error.starts_with("ca.key has changed"), "{error}");

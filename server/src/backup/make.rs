@@ -27,6 +27,8 @@ use crate::{
 
 /// A file up to this size is read once and kept until it is written: a letter may be gone a moment later.
 const SMALL: u64 = 1024 * 1024;
+/// Bytes that are written at a time.
+const BUFFER: usize = 1024 * 1024;
 /// Bytes that are kept so at most.
 const KEPT: u64 = 64 * 1024 * 1024;
 
@@ -47,7 +49,7 @@ pub(super) fn to_file(folder: &Folder, to: &Path, force: bool, progress: &mut Pr
     let staging = Staging::new(&parent)?;
     let part = staging.path.join("backup.tar");
     let file = files::open_new(&part, Readers::Owner).with_context(|| format!("cannot write {}", part.display()))?;
-    let mut out = io::BufWriter::with_capacity(SMALL as usize, file);
+    let mut out = io::BufWriter::with_capacity(BUFFER, file);
     let made = make(folder, &staging, &mut out, progress)?;
     let file = out.into_inner().map_err(|error| anyhow::anyhow!("cannot write {}: {error}", part.display()))?;
     file.sync_all().with_context(|| format!("cannot write {}", part.display()))?;
@@ -58,7 +60,7 @@ pub(super) fn to_file(folder: &Folder, to: &Path, force: bool, progress: &mut Pr
 /// Makes a backup and writes it to `out`.
 pub(super) fn to_stream(folder: &Folder, out: impl Write, progress: &mut Progress) -> anyhow::Result<Made> {
     let staging = Staging::new(folder.path())?;
-    make(folder, &staging, io::BufWriter::with_capacity(SMALL as usize, out), progress)
+    make(folder, &staging, io::BufWriter::with_capacity(BUFFER, out), progress)
 }
 
 fn put(part: &Path, to: &Path, force: bool) -> io::Result<()> {

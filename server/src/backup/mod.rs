@@ -85,9 +85,9 @@ fn back_up(args: &BackupArgs, progress: &mut Progress) -> anyhow::Result<()> {
     let made = make::to_file(&folder, &to, args.force, progress)?;
     let place = to.display().to_string();
     if args.json {
-        say::json(&made.told(&place))?
+        say::json(&made.told(&place))?;
     } else {
-        say::line(made.text(&place))?
+        say::line(made.text(&place))?;
     }
     Ok(())
 }

@@ -48,9 +48,9 @@ pub(crate) async fn run(args: RestoreArgs) -> anyhow::Result<()> {
     off_the_tasks(move |progress| {
         let restored = Target::of(&args.place.data, args.force)?.restore(&args.from, progress)?;
         if args.json {
-            say::json(&restored.told())?
+            say::json(&restored.told())?;
         } else {
-            say::line(restored.text(&args.from))?
+            say::line(restored.text(&args.from))?;
         }
         Ok(())
     })

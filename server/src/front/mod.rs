@@ -132,13 +132,13 @@ impl Inner {
         // One that is to be secured waits first; any other takes its place among the requests.
         let waits = match speaks {
             Speaks::Plain | Speaks::Private(_) => None,
-            Speaks::Tls(..) => match self.waiting.place(remote.ip().to_canonical()) {
-                Some(place) => Some(place),
-                None => {
+            Speaks::Tls(..) => {
+                let Some(place) = self.waiting.place(remote.ip().to_canonical()) else {
                     self.metrics.connection("tls", false);
                     return self.say_full(remote);
-                }
-            },
+                };
+                Some(place)
+            }
         };
         if let Err(error) = stream.set_nodelay(true) {
             // It has gone already.

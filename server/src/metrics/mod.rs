@@ -232,10 +232,9 @@ fn why_no_tls(error: &io::Error) -> &'static str {
         Some(Error::PeerIncompatible(_) | Error::NoApplicationProtocol) => "incompatible",
         Some(Error::InvalidMessage(_) | Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. }) => "not_tls",
         Some(Error::General(_)) => "failed",
-        Some(_) => "other",
         None if error.kind() == TimedOut => "timeout",
         None if [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind()) => "closed",
-        None => "other",
+        _ => "other",
     }
 }
 

@@ -5,7 +5,7 @@
 //! reads counters and a few small files.
 //!
 //! * [`Metrics`]: what is counted; [`fleet`], [`hooks`], [`http`], [`mail`]: where, each around something;
-//! * [`looks`] and [`process`]: what is looked up at a scrape.
+//! * [`Looks`], and what the system says of the process: what is looked up at a scrape.
 
 pub mod fleet;
 pub mod hooks;

@@ -10,6 +10,7 @@
 //! | `outbox/` | letters on their way to the mail server |
 //! | `raincloud.toml` | settings, if the owner puts them here |
 //! | `serving` | locked while a server runs |
+//! | `backed-up` | when the newest backup was made |
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -19,7 +20,22 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::files;
+use crate::files::{self, Readers};
+
+/// The database's name.
+pub const DATABASE: &str = "raincloud.db";
+/// The name of what a server locks.
+pub const SERVING: &str = "serving";
+const BACKED_UP: &str = "backed-up";
+
+/// Is this, by its path in the folder, something that is of the moment alone: made anew when it is missing,
+/// or not whole?
+pub fn is_passing(name: &str) -> bool {
+    let beside = name.strip_prefix(DATABASE).is_some_and(|rest| ["-wal", "-shm", "-journal"].contains(&rest));
+    beside
+        || [SERVING, BACKED_UP].contains(&name)
+        || name.split('/').any(|part| Path::new(part).extension().is_some_and(|end| end == "part"))
+}
 
 /// A data folder that exists.
 #[derive(Clone, Debug)]
@@ -54,7 +70,7 @@ impl Folder {
 
     /// The database.
     pub fn database(&self) -> PathBuf {
-        self.path.join("raincloud.db")
+        self.path.join(DATABASE)
     }
 
     /// The mailbox.
@@ -72,10 +88,20 @@ impl Folder {
         self.path.join("ca.crt")
     }
 
+    /// Remembers that a backup was made of this moment, in seconds.
+    pub fn note_backup(&self, at: i64) -> io::Result<()> {
+        files::replace(&self.path.join(BACKED_UP), at.to_string().as_bytes(), Readers::All)
+    }
+
+    /// The moment of the newest backup, in seconds, if there was one. Reads a small file.
+    pub fn backed_up(&self) -> Option<i64> {
+        fs::read_to_string(self.path.join(BACKED_UP)).ok()?.trim().parse().ok()
+    }
+
     /// Takes the folder for one server, as long as the file that comes back is open. The system gives it
     /// back however the process ends.
     pub fn serve(&self) -> anyhow::Result<File> {
-        let path = self.path.join("serving");
+        let path = self.path.join(SERVING);
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = opened.map_err(|error| cannot("write into the data folder", &self.path, &error))?;
         match file.try_lock() {

@@ -11,8 +11,8 @@ use crate::{
     certificates::{Certificates, files::Files, own::Own},
     folder::Folder,
     lan::{self, Announced, Announcer, Lan},
-    serve::Sockets,
     settings::{Host, Names, Settings},
+    sockets::Sockets,
 };
 
 /// The names and certificates of a server that does not serve yet.

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     future::Future,
-    net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
@@ -12,26 +11,29 @@ use std::{
 use anyhow::Context as _;
 use axum::Router;
 use broker::{Broker, Limits, QoS};
-use embedded::{clock::SystemClock, fleet::BrokerFleet, local, sqlite::SqliteTable};
+use embedded::{clock::SystemClock, fleet::BrokerFleet, sqlite::SqliteTable};
 use shared::{
     Ports,
     node::certificate,
     port::{Rules, clock::Clock as _},
 };
-use tokio::net::TcpListener;
 use web::{App, throttle::Throttle};
 
 use crate::{
     acme::{self, Tokens},
     folder::Folder,
-    front::{self, Front, Speaks},
+    front::{self, Front},
     hooks::NodeHooks,
-    leaving, open_files,
+    leaving,
+    logging::Said,
+    metrics::{self, Looks, Metrics},
+    open_files,
     reach::{self, Reach},
     revocations, say,
-    settings::{Port, Settings, Switch},
+    settings::{Settings, Switch},
     signals::Stop,
-    tls::{Registry, Serves, Tls},
+    sockets::{Listeners, Sockets},
+    tls::{Registry, Tls},
     welcome::Welcome,
     wiring,
 };
@@ -56,11 +58,11 @@ pub struct ServeArgs {
 }
 
 /// Serves until a signal comes.
-pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
+pub async fn run(args: ServeArgs, said: Arc<Said>) -> anyhow::Result<()> {
     let ServeArgs { settings, json } = args;
     let mut stop = Stop::on_signals()?;
     let (server, welcome) = tokio::select! {
-        started = Server::start(&settings) => started?,
+        started = Server::start(&settings, said) => started?,
         () = stop.wait() => return Ok(()),
     };
     // Nodes are served whether or not somebody reads this.
@@ -72,6 +74,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     tracing::info!("stopping; a second signal ends at once");
     stop.end_at_next();
     server.stop().await;
+    tracing::info!("stopped");
     Ok(())
 }
 
@@ -85,12 +88,13 @@ struct Server {
 }
 
 impl Server {
-    async fn start(settings: &Settings) -> anyhow::Result<(Self, Welcome)> {
+    async fn start(settings: &Settings, said: Arc<Said>) -> anyhow::Result<(Self, Welcome)> {
         let folder = Folder::make(&settings.place.data)?;
         let serving = folder.serve()?;
         let listeners = Listeners::open(settings)?;
         let sockets = listeners.addresses()?;
         let reach = Reach::open(settings, &folder, &sockets, SystemClock.now()).await?;
+        let metrics = Arc::new(Metrics::default());
         let again = folder.database().exists();
         let table = patiently("opening the database", wiring::open_table(folder.database())).await?;
         let registry: Arc<Registry> = {
@@ -104,16 +108,29 @@ impl Server {
 
         let max_nodes = room_for_nodes(settings);
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
-        let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
+        let counted = metrics::hooks::Measured { inner: Arc::clone(&hooks), metrics: Arc::clone(&metrics) };
+        let broker = Broker::new(Arc::new(counted), limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
         let (mail, delivery) = wiring::mail(&folder, settings)?;
-        let ports = local::ports(Arc::clone(&table), mail, fleet, rules(settings));
+        let (ports, meter) = wiring::measured_ports(Arc::clone(&table), mail, fleet, rules(settings), &metrics);
         let app = app(ports.clone(), settings, reach.names.mqtt_host());
         hooks.begin(app.clone());
 
+        let looks = Looks {
+            broker: broker.clone(),
+            table: Arc::clone(&table),
+            certificates: Arc::clone(&reach.certificates),
+            meter,
+            counts: Arc::clone(&app.counts),
+            said,
+            folder: folder.clone(),
+        };
+        let page = metrics.router(looks);
         let welcome = welcome(settings, &folder, &sockets, &reach, again);
-        let front = Front::new(served(app, reach.tokens()), broker, max_nodes, settings.max_http as usize);
-        listeners.open_to(&front, &tls);
+        let api = metrics::http::measured(served(app, reach.tokens()), Arc::clone(&metrics));
+        let front = Front::new(api, broker, max_nodes, settings.max_http as usize, metrics);
+        listeners.open_to(&front, &tls, page);
+        sockets.log();
         let reach = reach.keep(&sockets);
         let mut watches = vec![tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports))];
         watches.extend(delivery.map(|delivery| tokio::spawn(delivery.run())));
@@ -163,6 +180,7 @@ fn welcome(settings: &Settings, folder: &Folder, sockets: &Sockets, reach: &Reac
         http: sockets.http,
         https: sockets.https,
         mqtts: sockets.mqtts,
+        metrics: sockets.metrics,
         data: folder.path().to_owned(),
         ca: folder.ca(),
         data_flag: if data.as_os_str() == "./raincloud-data" { String::new() } else { format!(" --data {}", data.display()) },
@@ -201,65 +219,4 @@ async fn patiently<T>(what: &str, step: impl Future<Output = T>) -> T {
     }
     say::note(format_args!("{what} takes a while ..."));
     step.await
-}
-
-/// The sockets that are listened on.
-struct Listeners {
-    http: Option<TcpListener>,
-    https: Option<TcpListener>,
-    mqtts: Option<TcpListener>,
-}
-
-/// Their addresses.
-pub struct Sockets {
-    /// Where HTTP is served.
-    pub http: Option<SocketAddr>,
-    /// Where HTTPS is served.
-    pub https: Option<SocketAddr>,
-    /// Where MQTT is served.
-    pub mqtts: Option<SocketAddr>,
-}
-
-impl Sockets {
-    /// The address that all of them have.
-    pub fn ip(&self) -> Option<IpAddr> {
-        self.http.or(self.https).or(self.mqtts).map(|address| address.ip())
-    }
-}
-
-impl Listeners {
-    fn open(settings: &Settings) -> anyhow::Result<Self> {
-        for (one, other, flags) in [
-            (settings.http, settings.https, "--http and --https"),
-            (settings.http, settings.mqtts, "--http and --mqtts"),
-            (settings.https, settings.mqtts, "--https and --mqtts"),
-        ] {
-            anyhow::ensure!(one != other || matches!(one, Port::Off | Port::At(0)), "{flags} name the same port");
-        }
-        let listen = |port, flag| match port {
-            Port::Off => Ok(None),
-            Port::At(port) if settings.reach.lan => front::listen_everywhere(port, flag).map(Some),
-            Port::At(port) => front::listen(settings.bind, port, flag).map(Some),
-        };
-        let http = listen(settings.http, "--http")?;
-        let https = listen(settings.https, "--https")?;
-        let mqtts = listen(settings.mqtts, "--mqtts")?;
-        anyhow::ensure!(http.is_some() || https.is_some() || mqtts.is_some(), "all ports are off: there is nothing to serve");
-        Ok(Self { http, https, mqtts })
-    }
-
-    fn addresses(&self) -> anyhow::Result<Sockets> {
-        let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
-        Ok(Sockets { http: address(&self.http)?, https: address(&self.https)?, mqtts: address(&self.mqtts)? })
-    }
-
-    fn open_to(self, front: &Front, tls: &Tls) {
-        let https = Speaks::Tls(tls.clone(), Serves::HttpAndMqtt);
-        let mqtts = Speaks::Tls(tls.clone(), Serves::Mqtt);
-        for (listener, speaks) in [(self.http, Speaks::Plain), (self.https, https), (self.mqtts, mqtts)] {
-            if let Some(listener) = listener {
-                front.open(listener, speaks);
-            }
-        }
-    }
 }

@@ -61,5 +61,5 @@ pub(crate) fn ports_and_table(fleet: Arc<dyn Fleet>) -> (Ports, Arc<SqliteTable>
     let folder = tempfile::tempdir().unwrap();
     let data = Folder::make(folder.path()).unwrap();
     let table = Arc::new(SqliteTable::memory(Arc::new(SystemClock)).unwrap());
-    (local::ports(Arc::clone(&table), wiring::mailbox(&data).unwrap(), fleet, Rules::default()), table, folder)
+    (local::ports(Arc::clone(&table) as _, wiring::mailbox(&data).unwrap(), fleet, Rules::default()), table, folder)
 }

@@ -32,6 +32,8 @@ pub struct Welcome {
     pub https: Option<SocketAddr>,
     /// Where MQTT is served.
     pub mqtts: Option<SocketAddr>,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
     /// The data folder.
     pub data: PathBuf,
     /// The CA's certificate.
@@ -60,6 +62,9 @@ impl Welcome {
         if let (Some(https), false) = (self.https, self.again) {
             row("", &format!("also on port {}, for nodes that ask for it by ALPN", https.port()));
         }
+        if let Some(metrics) = self.metrics {
+            row("Metrics", &format!("http://{metrics}/metrics"));
+        }
         row("CA", &format!("{}{}", self.ca.display(), if self.again { "" } else { "   (nodes and HTTPS clients must trust it)" }));
         row("Data", &self.data.display().to_string());
         if !self.again {
@@ -84,6 +89,7 @@ impl Welcome {
             "http": port(self.http),
             "https": port(self.https),
             "mqtts": port(self.mqtts),
+            "metrics": self.metrics,
             "mqtt_host": self.names.mqtt_host(),
             "names": self.names.hosts.iter().map(Host::as_str).collect::<Vec<_>>(),
             "lan": self.lan.as_ref().map(|(lan, announced)| json!({
@@ -200,6 +206,7 @@ mod tests {
             http: at(8080),
             https: at(8443),
             mqtts: at(8883),
+            metrics: None,
             data: "/home/me/raincloud-data".into(),
             ca: "/home/me/raincloud-data/ca.crt".into(),
             data_flag: String::new(),

@@ -13,10 +13,19 @@ use embedded::{
 };
 use shared::{
     Ports,
-    port::{Rules, mail::Mail},
+    port::{
+        Rules,
+        fleet::Fleet,
+        mail::Mail,
+        table::metered::{Meter, Metered},
+    },
 };
 
-use crate::{folder::Folder, settings::Settings};
+use crate::{
+    folder::Folder,
+    metrics::{self, Metrics},
+    settings::Settings,
+};
 
 /// Opens the database, off the tasks that serve others.
 pub async fn open_table(path: PathBuf) -> anyhow::Result<Arc<SqliteTable>> {
@@ -42,4 +51,23 @@ pub fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mai
 /// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.
 pub fn ports_beside(folder: &Folder, table: Arc<SqliteTable>) -> anyhow::Result<Ports> {
     Ok(local::ports(table, mailbox(folder)?, Arc::new(Elsewhere), Rules::default()))
+}
+
+/// All ports over these, with all that is asked of them counted.
+pub fn measured_ports(
+    table: Arc<SqliteTable>,
+    mail: Arc<dyn Mail>,
+    fleet: Arc<dyn Fleet>,
+    rules: Rules,
+    metrics: &Arc<Metrics>,
+) -> (Ports, Arc<Meter>) {
+    let meter = Arc::new(Meter::default());
+    table.observe({
+        let metrics = Arc::clone(metrics);
+        move |commit| metrics.commit(commit)
+    });
+    let table = Metered { inner: table, meter: Arc::clone(&meter) };
+    let mail = metrics::mail::Measured { inner: mail, metrics: Arc::clone(metrics) };
+    let fleet = metrics::fleet::Measured { inner: fleet, metrics: Arc::clone(metrics) };
+    (local::ports(Arc::new(table), Arc::new(mail), Arc::new(fleet), rules), meter)
 }

@@ -16,7 +16,7 @@ pub mod reply;
 pub mod routes;
 pub mod throttle;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use shared::Ports;
 
@@ -38,6 +38,15 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Limits by address; `None` where something before this program limits (the API's throttle on AWS).
     pub throttle: Option<Arc<throttle::Throttle>>,
+    /// What handlers count.
+    pub counts: Arc<Counts>,
+}
+
+/// What handlers count for whoever watches this process. They only ever grow.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Messages of nodes that were not what their topic says.
+    pub unparsable: AtomicU64,
 }
 
 /// What the API says of the deployment.
@@ -53,7 +62,7 @@ pub struct Settings {
 impl App {
     /// An application without limits by address.
     pub fn new(ports: Ports, settings: Settings) -> Self {
-        Self { ports, settings: Arc::new(settings), throttle: None }
+        Self { ports, settings: Arc::new(settings), throttle: None, counts: Arc::default() }
     }
 
     /// The same with limits by address.

@@ -1,16 +1,11 @@
 //! The ports of one machine, put together: for the server around its broker, and for a function's process,
 //! which has no listener of its own: a Lambda binary under a local Runtime API.
 
-use std::{
-    env,
-    error::Error,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{env, error::Error, path::PathBuf, sync::Arc};
 
 use shared::{
     Ports,
-    port::{Rules, fleet::Fleet, mail::Mail},
+    port::{Rules, fleet::Fleet, mail::Mail, table::Table},
 };
 
 use crate::{
@@ -26,7 +21,7 @@ use crate::{
 const ISSUER: &str = "raincloud";
 
 /// All ports over this table, mail and fleet.
-pub fn ports(table: Arc<SqliteTable>, mail: Arc<dyn Mail>, fleet: Arc<dyn Fleet>, rules: Rules) -> Ports {
+pub fn ports(table: Arc<dyn Table>, mail: Arc<dyn Mail>, fleet: Arc<dyn Fleet>, rules: Rules) -> Ports {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
     let settings = Settings { issuer: ISSUER.to_owned() };
     let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));

@@ -1,6 +1,8 @@
 //! What nodes send and what happens to their connections. The rule in the topic is redundant: the
 //! suffix decides (contract `mqtt-and-node.md` §1.5).
 
+use std::sync::atomic::Ordering;
+
 use shared::{
     Error, Result,
     access::{Grant, role::Itself},
@@ -62,6 +64,7 @@ async fn on_message(app: &App, node: &Grant<Itself>, suffix: &str, payload: &[u8
         Ok(Understood::Yes) => Ok(()),
         // What can't be stored will not fit the next time either.
         Ok(Understood::No) | Err(Error::Table(TableError::TooLarge(_)) | Error::Batch(_)) => {
+            app.counts.unparsable.fetch_add(1, Ordering::Relaxed);
             unparsable::keep(&app.ports, node, suffix, payload).await
         }
         Err(error) => Err(error),

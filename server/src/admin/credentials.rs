@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::files::{self, Readers};
+use crate::{
+    files::{self, Readers},
+    say,
+};
 
 /// Bytes of a node's own randomness; its proof of possession and the name it shows over BLE come from them.
 pub(crate) const RANDOM: usize = 64;
@@ -32,7 +35,7 @@ impl Credentials<'_> {
     /// Writes the files into a folder that has none of them. `folder` is an absolute path. The certificate comes last:
     /// where it is, the rest is.
     pub(crate) fn fill(&self, folder: &Path) -> io::Result<()> {
-        let random = hex(self.random);
+        let random = say::hex(self.random);
         let table = self.table(folder, &random)?;
         let file = |name: &str, content: &str, readers| files::write_new(&folder.join(name), content.as_bytes(), readers);
         file("node.key", self.key_pem, Readers::Owner)?;
@@ -70,11 +73,6 @@ impl Credentials<'_> {
 /// A value as it stands in the table.
 fn cell(value: &str) -> String {
     if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 #[cfg(test)]

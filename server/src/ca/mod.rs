@@ -107,6 +107,12 @@ fn certificate(pair: &KeyPair, now: i64) -> Result<String, CaError> {
     Ok(certificate.pem())
 }
 
+/// When a certificate ends, in seconds.
+pub fn ends(der: &[u8]) -> Option<i64> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
+    Some(parsed.validity().not_after.timestamp())
+}
+
 fn read_or_create(path: &Path, readers: Readers, make: impl FnOnce() -> Result<String, CaError>) -> Result<String, CaError> {
     if !path.exists() {
         match files::create(path, make()?.as_bytes(), readers) {

@@ -23,7 +23,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use crate::ca::names_of;
+use crate::ca::{ends, names_of};
 
 /// What the server shows. Shared by all that serve TLS and all that exchange certificates.
 pub struct Certificates {
@@ -74,6 +74,13 @@ impl Certificates {
     /// From now on that of our own CA serves all names: the public one has run out.
     pub fn show_public_no_more(&self) {
         self.shown.write().public = None;
+    }
+
+    /// When those end that are shown, in seconds: of our own CA, `server`, and the public one, `public`.
+    pub fn ends(&self) -> Vec<(&'static str, i64)> {
+        let shown = self.shown.read();
+        let all = [("server", shown.own.as_ref()), ("public", shown.public.as_ref().map(|public| &public.key))];
+        all.into_iter().filter_map(|(name, key)| Some((name, ends(key?.cert.first()?)?))).collect()
     }
 
     /// From now on, and until it is taken back, who asks for this name by the protocol `acme-tls/1` gets this.

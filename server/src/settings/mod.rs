@@ -15,7 +15,7 @@ use clap::{ArgAction, Args, builder::ValueParser};
 pub use example::example;
 pub use file::{FileError, ParseError, layered};
 pub use reach::{Acme, Challenge, OwnFiles, Reach};
-pub use value::{Domain, GuestDays, Host, LogFilter, Port, Switch};
+pub use value::{Domain, GuestDays, Host, LogFilter, LogFormat, Port, Private, Switch};
 
 /// Where the data is. Taken by every command that touches it.
 #[derive(Args, Clone, Debug)]
@@ -158,6 +158,16 @@ pub struct Settings {
     /// `info,broker=debug`
     #[arg(long, value_name = "LEVEL", env = "RAINCLOUD_LOG", hide_env_values = true, default_value = "info")]
     pub log: LogFilter,
+
+    /// How to log: `text` for people, `json` for programs that collect logs
+    #[arg(long, value_name = "FORMAT", env = "RAINCLOUD_LOG_FORMAT", hide_env_values = true, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Where Prometheus finds metrics, at `/metrics`: a port of this machine alone, or an address and a port
+    ///
+    /// Whoever reaches it can read it. It says how much is going on, but names no node and no user.
+    #[arg(long, value_name = "PORT|IP:PORT|off", env = "RAINCLOUD_METRICS", hide_env_values = true, default_value = "off")]
+    pub metrics: Private,
 }
 
 impl Names {

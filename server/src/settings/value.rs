@@ -1,6 +1,10 @@
 //! The values of settings that are more than text or a number.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use tracing_subscriber::EnvFilter;
 
@@ -59,6 +63,33 @@ impl FromStr for Switch {
             _ => Err("give on or off"),
         }
     }
+}
+
+/// Where to listen for this machine's owner alone, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Private(pub Option<SocketAddr>);
+
+impl FromStr for Private {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("off") {
+            return Ok(Self(None));
+        }
+        // A port alone is one that only this machine reaches.
+        let port = text.parse().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
+        port.or_else(|_| text.parse()).map(|at| Self(Some(at))).map_err(|_| "give a port, an address such as 127.0.0.1:9464, or off")
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// An object a line, for programs.
+    Json,
 }
 
 /// A DNS name or an IP address.

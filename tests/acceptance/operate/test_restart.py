@@ -101,7 +101,7 @@ def test_twenty_kills_under_load_lose_nothing_and_apply_nothing_twice(new_cloud,
     load = Load(cloud, user, reporter, sleeper).prepare()
     for number in range(KILLS):
         before = load.seen.now()
-        load.run(rng.uniform(0.2, 0.5), cloud.kill)
+        load.run(rng.uniform(0, 0.4), cloud.kill)
         cloud.start()
         check(user, reporter, load.seen, since=before)
         assert user.online(reporter.id) is False

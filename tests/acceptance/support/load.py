@@ -10,7 +10,7 @@ import requests
 
 from .device import Device, Dropped, Refused, config, param
 from .user import good
-from .wait import TimedOut, settled
+from .wait import TimedOut, settled, until
 
 PARAMS = 20
 
@@ -54,12 +54,20 @@ class Load:
         settled(lambda: self.user.online(self.sleeper.id), False, "the sleeper is offline")
         return self
 
-    def begin(self):
-        """Starts it."""
-        work = (self._report, self._ask, self._wish)
-        self.threads = [threading.Thread(target=self._guard, args=[work]) for work in work]
+    def begin(self, seconds=0):
+        """Starts it; returns when something of every kind was acknowledged, and so many seconds have gone by."""
+        before = self.seen.now()
+        self.threads = [threading.Thread(target=self._guard, args=[work]) for work in (self._report, self._ask, self._wish)]
         for thread in self.threads:
             thread.start()
+
+        def under_way():
+            assert not self.trouble, self.trouble
+            seen = self.seen
+            return seen.reports > before.reports and seen.wishes > before.wishes and len(seen.requests) > len(before.requests)
+
+        until(under_way, "something of every kind is acknowledged", seconds=30, every=0.01)
+        threading.Event().wait(seconds)
 
     def end(self, how):
         """Ends the cloud, and with it the load."""
@@ -70,15 +78,9 @@ class Load:
         assert not self.trouble, self.trouble
 
     def run(self, seconds, how):
-        """All of it. Says that there was something to lose."""
-        before = self.seen.now()
-        self.begin()
-        threading.Event().wait(seconds)
+        """All of it."""
+        self.begin(seconds)
         self.end(how)
-        seen = self.seen
-        assert seen.reports > before.reports and len(seen.requests) > len(before.requests) and seen.wishes > before.wishes, (
-            "there was load"
-        )
 
     def _guard(self, work):
         try:

@@ -145,7 +145,7 @@ pub enum Refusal {
     TimestampMissing,
     #[error("the data is missing from the payload")]
     DataMissing,
-    #[error("mac_addr has 12 hexadecimal digits without separators")]
+    #[error("a MAC address (mac_addr) has 12 hexadecimal digits without separators")]
     InvalidMac,
     #[error("the platform is not known")]
     InvalidPlatform,

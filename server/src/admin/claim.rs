@@ -49,7 +49,7 @@ pub(crate) struct AddArgs {
     mac: Option<Mac>,
 
     /// The file with that chip's secret, 32 hexadecimal digits
-    #[arg(long, value_name = "FILE", requires = "mac")]
+    #[arg(long, value_name = "FILE", conflicts_with = "csv")]
     secret_file: Option<PathBuf>,
 
     /// Many chips: a file with a line `mac,secret` for each; `-` is standard input

@@ -105,7 +105,7 @@ async fn a_new_key_ends_the_old_certificate_and_the_same_key_none() {
 
 #[tokio::test]
 async fn requests_at_the_same_moment_end_with_one_good_certificate() {
-    for _ in 0..10 {
+    for _ in 0..6 {
         let cloud = Cloud::new();
         let user = cloud.user("a").await;
         let node = id(&cloud, &user, MAC).await;

@@ -2,7 +2,7 @@
 //!
 //! In reading order:
 //! * [`cli`]: the commands; [`settings`]: flags, variables and the settings file;
-//! * [`serve`]: everything put together; [`wiring`]: the ports; [`folder`]: the data folder;
+//! * [`serve`]: everything put together; [`wiring`]: the ports; [`sign_in`]: OAuth clients and identity providers; [`folder`]: the data folder;
 //! * [`front`]: who comes in; [`tls`] and [`ca`]: with which certificates;
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
 //! * [`admin`]: adding, listing and revoking nodes; `mailbox`: letters; `node`: a simulated device;
@@ -24,6 +24,7 @@ pub mod say;
 pub mod seldom;
 pub mod serve;
 pub mod settings;
+pub mod sign_in;
 pub mod signals;
 #[cfg(test)]
 mod test;

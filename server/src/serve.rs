@@ -21,6 +21,7 @@ use crate::{
     hooks::NodeHooks,
     open_files, revocations, say,
     settings::{Port, Settings},
+    sign_in,
     signals::Stop,
     tls::{Registry, Serves, Tls},
     welcome::Welcome,
@@ -106,8 +107,9 @@ impl Server {
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
         let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
-        let rules = Rules { desired_seconds: settings.desired_seconds };
-        let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
+        let rules = Rules { desired_seconds: settings.desired_seconds, oauth: Arc::new(sign_in::oauth(settings)?) };
+        let mut ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
+        ports.providers = Arc::new(sign_in::providers(settings, &ports.clock)?);
         let app = app(ports.clone(), settings);
         hooks.begin(app.clone());
 

@@ -6,6 +6,7 @@
 //! * [`port`]: what the domain needs from outside, as traits;
 //! * [`access`]: who may do what; the only maker of a [`access::Grant`];
 //! * [`user`]: accounts: sign up, confirm, log in, refresh, log out;
+//! * [`oauth`]: signing in by a browser: authorization codes, clients, accounts elsewhere;
 //! * [`node`]: a node's certificate, config, presence, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
@@ -22,6 +23,7 @@ pub mod event;
 pub mod id;
 pub mod mapping;
 pub mod node;
+pub mod oauth;
 pub mod params;
 pub mod port;
 pub mod user;

@@ -22,6 +22,7 @@ use shared::Ports;
 pub use error::{Failure, Result};
 pub use extract::{
     body::Body,
+    form::Form,
     gate::{Allowed, Attempt, Caller, Gate, Public},
     ip::ClientIp,
     query::Query,

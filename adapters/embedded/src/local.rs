@@ -11,6 +11,7 @@ use std::{
 
 use shared::{
     Ports,
+    oauth::PublicUrl,
     port::{Rules, fleet::Fleet},
 };
 
@@ -22,17 +23,18 @@ use crate::{
     sqlite::SqliteTable,
 };
 
-/// `iss` of tokens. It is checked together with a key of the installation's own, so it need not tell
+/// `iss` of tokens where the owner has set no public URL. It is checked together with a key of the installation's own, so it need not tell
 /// installations apart, and a machine may change its name without ending sessions.
 const ISSUER: &str = "raincloud";
 
-/// All ports over this table, mailbox folder and fleet. The only error is the mailbox's.
+/// All ports over this table, mailbox folder and fleet, without providers. The only error is the mailbox's.
 pub fn ports(table: Arc<SqliteTable>, mailbox: &Path, fleet: Arc<dyn Fleet>, rules: Rules) -> io::Result<Ports> {
     let mail = Arc::new(Mailbox::open(mailbox)?);
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
-    let settings = Settings { issuer: ISSUER.to_owned() };
+    let issuer = rules.oauth.public_url.as_ref().map_or(ISSUER, PublicUrl::as_str).to_owned();
+    let settings = Settings { issuer, former_issuer: Some(ISSUER.to_owned()) };
     let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
-    Ok(Ports { table, fleet, identity, clock, ids, rules })
+    Ok(Ports { table, fleet, identity, providers: Arc::default(), clock, ids, rules })
 }
 
 /// The ports, and the name under which the cloud is reached.

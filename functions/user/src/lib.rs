@@ -1,6 +1,7 @@
 //! The user function: accounts and sessions, and what clients ask of the deployment itself.
 
 pub mod deployment;
+pub mod oauth;
 pub mod user;
 
 use axum::Router;
@@ -21,6 +22,19 @@ pub fn routes() -> Routes {
         .post("/v1/login", user::log_in::post)
         .post("/v1/logout2", user::log_out::post)
         .post("/v1/logout", user::log_out::post)
+        .get("/login", oauth::authorize::login)
+        .get("/authorize", oauth::authorize::get)
+        .post("/authorize", oauth::authorize::post)
+        .get("/oauth2/authorize", oauth::authorize::get)
+        .post("/oauth2/authorize", oauth::authorize::post)
+        .get("/oauth2/idpresponse", oauth::callback::get)
+        .post("/oauth2/idpresponse", oauth::callback::post)
+        .post("/token", oauth::token::post)
+        .post("/oauth2/token", oauth::token::post)
+        .get("/oauth2/userinfo", oauth::user_info::get)
+        .post("/oauth2/userinfo", oauth::user_info::get)
+        .get("/.well-known/openid-configuration", oauth::discovery::get)
+        .get("/.well-known/jwks.json", oauth::discovery::keys)
 }
 
 /// The function's router.

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use shared::oauth::PublicUrl;
 use tracing_subscriber::EnvFilter;
 
 /// A port to listen on, or `off`.
@@ -21,6 +22,18 @@ impl FromStr for Port {
             return Ok(Self::Off);
         }
         text.parse().map(Self::At).map_err(|_| "give a port (0 to 65535) or off")
+    }
+}
+
+/// Where browsers reach this cloud, or `off`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Public(pub Option<PublicUrl>);
+
+impl FromStr for Public {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("off") { Ok(Self(None)) } else { text.parse().map(|url| Self(Some(url))) }
     }
 }
 

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use crate::{
     id::UserId,
+    port::federation::Person,
     user::name::{Password, UserName},
 };
 
@@ -58,6 +59,15 @@ pub struct Tokens {
     pub refresh: Option<String>,
 }
 
+/// Whom the tokens of an OAuth session are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relying {
+    /// The client's id: `aud` of the id token, `client_id` of the access token.
+    pub client: String,
+    /// `nonce` of the id token.
+    pub nonce: Option<String>,
+}
+
 /// What a valid access token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
@@ -101,4 +111,18 @@ pub trait Identity: Send + Sync + 'static {
 
     /// Checks an access token, without a read once the keys are known.
     async fn verify(&self, access_token: &str) -> Result<Claims, IdentityError>;
+
+    /// Begins a session for a person whom a provider has proved. The first time the person's link is
+    /// made: to the confirmed account of that address; to an account that waits for its confirmation,
+    /// whose password is forgotten because anybody may have set it; or to a new one without a password.
+    async fn sign_in_federated(&self, person: &Person) -> Result<Tokens, IdentityError>;
+
+    /// Makes a session that belongs to nobody else the client's, and gives its first tokens.
+    async fn hand_over(&self, refresh_token: &str, to: &Relying) -> Result<Tokens, IdentityError>;
+
+    /// New id and access tokens of a running session of this client's.
+    async fn refresh_for(&self, refresh_token: &str, client: &str) -> Result<Tokens, IdentityError>;
+
+    /// The keys with which anybody can check tokens: a JSON Web Key Set (RFC 7517).
+    async fn public_keys(&self) -> Result<serde_json::Value, IdentityError>;
 }

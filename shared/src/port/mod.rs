@@ -1,12 +1,15 @@
 //! The ports: what the domain needs from outside, each as narrow as two real engines allow.
 
 pub mod clock;
+pub mod federation;
 pub mod fleet;
 pub mod identity;
 pub mod mail;
 pub mod table;
 
 use std::sync::Arc;
+
+use crate::oauth::Oauth;
 
 /// Every port, and the few settings that change what the domain does. Cheap to clone.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub struct Ports {
     pub fleet: Arc<dyn fleet::Fleet>,
     /// Accounts and tokens: Cognito or built in.
     pub identity: Arc<dyn identity::Identity>,
+    /// Accounts elsewhere by which users sign in.
+    pub providers: Arc<federation::Providers>,
     /// The time.
     pub clock: Arc<dyn clock::Clock>,
     /// Fresh ids.
@@ -31,10 +36,12 @@ pub struct Rules {
     /// Seconds for which a param set while its node was offline is kept and sent when the node
     /// comes back. 0 keeps nothing.
     pub desired_seconds: i64,
+    /// Who may have users sign in here.
+    pub oauth: Arc<Oauth>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600 }
+        Self { desired_seconds: 600, oauth: Arc::default() }
     }
 }

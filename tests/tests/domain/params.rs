@@ -164,7 +164,7 @@ async fn a_report_from_before_the_wish_does_not_settle_it() {
 
 #[tokio::test]
 async fn an_owner_may_have_nothing_kept() {
-    let cloud = Cloud::with_rules(Rules { desired_seconds: 0 });
+    let cloud = Cloud::with_rules(Rules { desired_seconds: 0, ..Rules::default() });
     let user = cloud.user("a").await;
     cloud.light(&user, "n1").await;
     cloud.clock.pass(1);

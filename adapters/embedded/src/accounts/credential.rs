@@ -27,24 +27,28 @@ const FAILURES: i64 = 10;
 const LOCK_SECONDS: i64 = 60;
 
 pub(super) struct Credential {
-    record: Record,
+    pub(super) record: Record,
     user_id: UserId,
 }
 
 /// A credential to be written.
 pub(super) struct Fresh(Key, Vec<(&'static str, Value)>);
 
-fn key(name: &UserName) -> Key {
+pub(super) fn key(name: &UserName) -> Key {
     Key::new(TableId::Identity, format!("account#{}", name.folded()), "credential")
 }
 
 impl Credential {
     /// The account of this name. 1 get.
     pub(super) async fn read(table: &dyn Table, name: &UserName) -> Result<Option<Self>> {
-        let Some(record) = table.get(&key(name)).await.map_err(engine)? else { return Ok(None) };
+        table.get(&key(name)).await.map_err(engine)?.map(Self::of).transpose()
+    }
+
+    /// The account of this record.
+    pub(super) fn of(record: Record) -> Result<Self> {
         let user_id = record.str("user_id").and_then(|id| id.parse().ok());
         let user_id = user_id.ok_or_else(|| IdentityError::engine("a credential is not readable"))?;
-        Ok(Some(Self { record, user_id }))
+        Ok(Self { record, user_id })
     }
 
     /// May an account of this name be made, and another code be sent? Codes sent so far, and until when

@@ -4,12 +4,16 @@
 //! |---|---|---|
 //! | `account#<folded name>` / `credential` | see the module `credential` | sign up, confirm, log in |
 //! | `session#<user>` / `<session>` | see the module `session` | refresh, log out |
+//! | `federated#<SHA-256 of issuer and subject>` / `link` | see the module `federated` | sign in at a provider |
 //! | `keys` / `signing` | see the module `keys` | once in a process |
 //!
 //! Costs: sign up 1 get, 1 write; confirm 1 get, 2 writes; log in 1 get, 1 write; a wrong password 1 get,
-//! 1 or 2 writes; refresh 1 get; log out 1 write; checking a token nothing.
+//! 1 or 2 writes; refresh 1 get; log out 1 write; checking a token nothing; sign in at a provider 1 batched get,
+//! 1 get where the address has changed there, 1 write; a session for another client 1 get, 1 write.
 
 mod credential;
+mod federated;
+mod jwks;
 mod keys;
 mod password;
 mod session;
@@ -21,7 +25,8 @@ use async_trait::async_trait;
 use shared::{
     port::{
         clock::{Clock, Ids},
-        identity::{Claims, Identity, IdentityError, SignOut, Tokens},
+        federation::Person,
+        identity::{Claims, Identity, IdentityError, Relying, SignOut, Tokens},
         mail::{Letter, Mail},
         table::{Table, TableError},
     },
@@ -37,6 +42,8 @@ type Result<T> = std::result::Result<T, IdentityError>;
 pub struct Settings {
     /// `iss` of every token.
     pub issuer: String,
+    /// An `iss` of tokens given before, which are good until they expire.
+    pub former_issuer: Option<String>,
 }
 
 /// Accounts over a table.
@@ -131,7 +138,36 @@ impl Identity for Accounts {
 
     async fn verify(&self, access_token: &str) -> Result<Claims> {
         let keys = self.keys.get(&*self.table, &*self.ids).await?;
-        token::verify(keys, &self.settings.issuer, access_token, self.clock.now())
+        let issuers: Vec<&str> =
+            [Some(&self.settings.issuer), self.settings.former_issuer.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        token::verify(keys, &issuers, access_token, self.clock.now())
+    }
+
+    async fn sign_in_federated(&self, person: &Person) -> Result<Tokens> {
+        let (session, beside) = federated::session(self, person).await?;
+        let (id, access) = self.issue(&session.subject()).await?;
+        let refresh = session.begin_with(&*self.table, beside).await?;
+        Ok(Tokens { id, access, refresh: Some(refresh) })
+    }
+
+    async fn hand_over(&self, refresh_token: &str, to: &Relying) -> Result<Tokens> {
+        let mut session = Session::of_token(&*self.table, refresh_token).await?;
+        session.hand_over(&*self.table, &to.client).await?;
+        let (id, access) = self.issue(&token::Subject { nonce: to.nonce.as_deref(), ..session.subject() }).await?;
+        Ok(Tokens { id, access, refresh: None })
+    }
+
+    async fn refresh_for(&self, refresh_token: &str, client: &str) -> Result<Tokens> {
+        let session = Session::of_token(&*self.table, refresh_token).await?;
+        if !session.is_of(client) {
+            return Err(IdentityError::InvalidRefresh);
+        }
+        let (id, access) = self.issue(&session.subject()).await?;
+        Ok(Tokens { id, access, refresh: None })
+    }
+
+    async fn public_keys(&self) -> Result<serde_json::Value> {
+        Ok(jwks::of(self.keys.get(&*self.table, &*self.ids).await?))
     }
 }
 

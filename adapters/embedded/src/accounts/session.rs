@@ -1,8 +1,8 @@
 //! Sessions: what a refresh token belongs to. The token is `<user>.<session>.<secret>`; it stays valid
 //! until the session ends (contract `clients.md` D5).
 //!
-//! `{user_name: "A@x.io", secret: <SHA-256 of the secret>, began: 1790000000}`, absent after
-//! [`SESSION_SECONDS`]
+//! `{user_name: "A@x.io", secret: <SHA-256 of the secret>, began: 1790000000, client: "app"}`, absent after
+//! [`SESSION_SECONDS`]; without `client` it belongs to none but us
 
 use ring::digest::{SHA256, digest};
 use shared::{
@@ -10,12 +10,15 @@ use shared::{
     port::{
         clock::Ids,
         identity::IdentityError,
-        table::{Batch, Key, Query, Table, TableId, Value, When, Write},
+        table::{Batch, Key, Merge, Query, Table, TableId, Value, When, Write},
     },
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{Result, conflict, engine, token::Subject};
+use super::{
+    Result, conflict, engine,
+    token::{OWN_CLIENT, Subject},
+};
 
 /// A session lives at most a year.
 const SESSION_SECONDS: i64 = 365 * 86_400;
@@ -28,6 +31,8 @@ pub(super) struct Session {
     id: String,
     secret: String,
     began: i64,
+    client: Option<String>,
+    version: u64,
 }
 
 fn partition(user: &UserId) -> String {
@@ -51,12 +56,17 @@ pub(super) fn of_user<'a>(token: &'a str, user: &UserId) -> Option<&'a str> {
 
 impl Session {
     pub(super) fn new(user_id: UserId, user_name: &str, now: i64, ids: &dyn Ids) -> Self {
-        Self { user_id, user_name: user_name.to_owned(), id: ids.id(), secret: ids.id(), began: now }
+        Self { user_id, user_name: user_name.to_owned(), id: ids.id(), secret: ids.id(), began: now, client: None, version: 0 }
     }
 
     /// Stores the session, with what else belongs into the same batch, and returns the refresh token.
     /// 1 write.
     pub(super) async fn begin(self, table: &dyn Table, beside: Write) -> Result<String> {
+        self.begin_with(table, vec![beside]).await
+    }
+
+    /// The same with more beside it.
+    pub(super) async fn begin_with(self, table: &dyn Table, beside: Vec<Write>) -> Result<String> {
         let secret = digest(&SHA256, self.secret.as_bytes()).as_ref().to_vec();
         let fields = [("user_name", self.user_name.as_str().into()), ("secret", Value::Bytes(secret)), ("began", self.began.into())];
         let put = Write::Put {
@@ -65,7 +75,7 @@ impl Session {
             expires: Some(self.began + SESSION_SECONDS),
             when: When::Absent,
         };
-        let batch = Batch::new(vec![put, beside]).map_err(IdentityError::engine)?;
+        let batch = Batch::new([vec![put], beside].concat()).map_err(IdentityError::engine)?;
         table.write(batch).await.map_err(conflict)?;
         Ok(format!("{}.{}.{}", self.user_id, self.id, self.secret))
     }
@@ -81,11 +91,42 @@ impl Session {
         if !bool::from(stored.ct_eq(given.as_ref())) {
             return Err(IdentityError::InvalidRefresh);
         }
-        Ok(Self { user_id, user_name: name.to_owned(), id: id.to_owned(), secret: secret.to_owned(), began })
+        let client = record.str("client").map(str::to_owned);
+        let version = record.version;
+        Ok(Self { user_id, user_name: name.to_owned(), id: id.to_owned(), secret: secret.to_owned(), began, client, version })
+    }
+
+    /// Makes the session this client's from now on, unless it is another's. 1 write, none for our own.
+    pub(super) async fn hand_over(&mut self, table: &dyn Table, client: &str) -> Result<()> {
+        if self.is_of(client) {
+            return Ok(());
+        }
+        if self.client.is_some() {
+            return Err(IdentityError::InvalidRefresh);
+        }
+        let merge = Merge::new(key(&self.user_id, &self.id)).set("client", client).when(When::Version(self.version));
+        match table.write(Batch::of(Write::Merge(merge)).map_err(IdentityError::engine)?).await {
+            Err(error) if error.is_conflict() => return Err(IdentityError::InvalidRefresh),
+            done => done.map_err(engine)?,
+        };
+        self.client = Some(client.to_owned());
+        Ok(())
+    }
+
+    /// Does it belong to this client?
+    pub(super) fn is_of(&self, client: &str) -> bool {
+        self.client.as_deref().unwrap_or(OWN_CLIENT) == client
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
-        Subject { user_id: &self.user_id, user_name: &self.user_name, session: &self.id, began: self.began }
+        Subject {
+            user_id: &self.user_id,
+            user_name: &self.user_name,
+            session: &self.id,
+            began: self.began,
+            client: self.client.as_deref().unwrap_or(OWN_CLIENT),
+            nonce: None,
+        }
     }
 }
 

@@ -23,7 +23,8 @@ use super::{Result, keys::SigningKey};
 
 /// Seconds for which id and access tokens are good.
 const TOKEN_SECONDS: i64 = 3600;
-const CLIENT_ID: &str = "raincloud";
+/// Whom tokens are for that no other client asked for.
+pub(super) const OWN_CLIENT: &str = shared::oauth::client::OWN;
 
 /// Whom tokens are for.
 pub(super) struct Subject<'a> {
@@ -31,6 +32,8 @@ pub(super) struct Subject<'a> {
     pub(super) user_name: &'a str,
     pub(super) session: &'a str,
     pub(super) began: i64,
+    pub(super) client: &'a str,
+    pub(super) nonce: Option<&'a str>,
 }
 
 /// An id token and an access token.
@@ -44,17 +47,20 @@ pub(super) fn issue(key: &SigningKey, issuer: &str, of: &Subject<'_>, now: i64, 
         "jti": jti,
         "origin_jti": of.session,
     });
-    let id = json!({
+    let mut id = json!({
         "token_use": "id",
-        "aud": CLIENT_ID,
+        "aud": of.client,
         "email": of.user_name,
         "email_verified": true,
         "cognito:username": of.user_id.as_str(),
         "custom:user_id": of.user_id.as_str(),
     });
+    if let Some(nonce) = of.nonce {
+        id["nonce"] = nonce.into();
+    }
     let access = json!({
         "token_use": "access",
-        "client_id": CLIENT_ID,
+        "client_id": of.client,
         "scope": "aws.cognito.signin.user.admin",
         "version": 2,
         "username": of.user_name,
@@ -96,14 +102,14 @@ struct Access {
 }
 
 /// Checks an access token: form, algorithm, key, signature, issuer, use and time.
-pub(super) fn verify(key: &SigningKey, issuer: &str, token: &str, now: i64) -> Result<Claims> {
+pub(super) fn verify(key: &SigningKey, issuers: &[&str], token: &str, now: i64) -> Result<Claims> {
     let invalid = |_| IdentityError::InvalidToken;
     let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
     if header.kid.as_deref() != Some(&key.kid) {
         return Err(IdentityError::InvalidToken);
     }
     let mut validation = Validation::new(Algorithm::ES256);
-    validation.set_issuer(&[issuer]);
+    validation.set_issuer(issuers);
     validation.set_required_spec_claims(&["iss", "sub"]);
     // The time is compared below: with the port's clock, and without leeway.
     validation.validate_exp = false;
@@ -160,17 +166,24 @@ mod tests {
 
     fn tokens(key: &SigningKey, name: &str, now: i64) -> (String, String) {
         let user_id = "u1".parse().unwrap();
-        issue(key, "https://here", &Subject { user_id: &user_id, user_name: name, session: "s1", began: now }, now, "j1").unwrap()
+        issue(
+            key,
+            "https://here",
+            &Subject { user_id: &user_id, user_name: name, session: "s1", began: now, client: OWN_CLIENT, nonce: None },
+            now,
+            "j1",
+        )
+        .unwrap()
     }
 
     #[test]
     fn an_access_token_says_who_it_is_for_until_it_expires() {
         let key = key("k");
         let (_, access) = tokens(&key, "a@x.io", 1000);
-        let claims = verify(&key, "https://here", &access, 1000).unwrap();
+        let claims = verify(&key, &["https://here"], &access, 1000).unwrap();
         assert_eq!((claims.user_id.as_str(), claims.user_name.as_str(), claims.session.as_str()), ("u1", "a@x.io", "s1"));
-        assert!(verify(&key, "https://here", &access, 1000 + TOKEN_SECONDS - 1).is_ok());
-        assert!(verify(&key, "https://here", &access, 1000 + TOKEN_SECONDS).is_err());
+        assert!(verify(&key, &["https://here"], &access, 1000 + TOKEN_SECONDS - 1).is_ok());
+        assert!(verify(&key, &["https://here"], &access, 1000 + TOKEN_SECONDS).is_err());
     }
 
     #[test]
@@ -194,11 +207,11 @@ mod tests {
             String::new(),
             "a.b.c".to_owned(),
         ] {
-            assert!(verify(&own, "https://here", &bad, 1000).is_err(), "{bad}");
+            assert!(verify(&own, &["https://here"], &bad, 1000).is_err(), "{bad}");
         }
-        assert!(verify(&own, "https://there", &access, 1000).is_err());
+        assert!(verify(&own, &["https://there"], &access, 1000).is_err());
         let renamed = SigningKey { kid: "k2".to_owned(), pair: own.pair };
-        assert!(verify(&renamed, "https://here", &access, 1000).is_err());
+        assert!(verify(&renamed, &["https://here"], &access, 1000).is_err());
     }
 
     #[test]

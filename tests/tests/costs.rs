@@ -48,6 +48,14 @@ async fn operations_cost_what_is_written_down() {
     ledger.call("log in", Call::post("/v1/login2").json(&name)).await;
     ledger.call("refresh", Call::post("/v1/login2").json(&json!({ "refreshtoken": owner.refresh }))).await;
     ledger.call("log out", by(Call::post("/v1/logout2"))).await;
+    let ask = "response_type=code&client_id=raincloud&redirect_uri=http://localhost/";
+    let form = format!("{ask}&user_name=owner@x.io&password={PASSWORD}");
+    let seen = ledger.cloud.respond(Call::post("/authorize").text(&form).into_request()).await;
+    let location = seen.headers()["location"].to_str().unwrap().to_owned();
+    let code = location.split_once("code=").unwrap().1;
+    ledger.note("log in by a browser, up to the code");
+    let form = format!("grant_type=authorization_code&client_id=raincloud&redirect_uri=http://localhost/&code={code}");
+    ledger.call("redeem the code", Call::post("/token").text(&form)).await;
     ledger.call("show the user", by(Call::get("/v1/user2"))).await;
     ledger.call("list 10 nodes' ids", by(Call::get("/v1/user/nodes?num_records=10"))).await;
     ledger.call("list 10 nodes with details", by(Call::get("/v1/user/nodes?node_details=true&num_records=10"))).await;

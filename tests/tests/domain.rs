@@ -11,6 +11,8 @@ mod certificate;
 mod list;
 #[path = "domain/mapping.rs"]
 mod mapping;
+#[path = "domain/oauth/mod.rs"]
+mod oauth;
 #[path = "domain/params.rs"]
 mod params;
 #[path = "domain/presence.rs"]

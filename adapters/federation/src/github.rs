@@ -105,3 +105,80 @@ impl Provider for GitHub {
         Ok(Person { issuer: self.url.clone(), subject: account.id.to_string(), email })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Json, Router,
+        extract::Form,
+        http::HeaderMap,
+        routing::{get, post},
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+    /// What GitHub's documentation says that it answers.
+    async fn github(addresses: Value) -> GitHub {
+        let token = async |Form(form): Form<Vec<(String, String)>>| {
+            let has = |name: &str, value: &str| form.contains(&(name.to_owned(), value.to_owned()));
+            let right = has("code", "right") && has("code_verifier", VERIFIER) && has("redirect_uri", "https://c.io/back");
+            Json(if right {
+                json!({ "access_token": "gho_1", "scope": "user:email", "token_type": "bearer" })
+            } else {
+                json!({ "error": "bad_verification_code", "error_description": "incorrect or expired" })
+            })
+        };
+        let known = |headers: &HeaderMap| headers["authorization"] == "Bearer gho_1" && headers.contains_key("user-agent");
+        let user = async move |headers: HeaderMap| Json(if known(&headers) { json!({ "id": 7, "login": "x" }) } else { Value::Null });
+        let emails = move |headers: HeaderMap| {
+            let told = if known(&headers) { addresses.clone() } else { Value::Null };
+            async move { Json(told) }
+        };
+        let routes = Router::new()
+            .route("/login/oauth/access_token", post(token))
+            .route("/api/v3/user", get(user))
+            .route("/api/v3/user/emails", get(emails));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        GitHub::new(Http::new().unwrap(), &url, "client", "secret").unwrap()
+    }
+
+    async fn finish(github: &GitHub, code: &str) -> Result<Person> {
+        let handshake = Handshake { state: "s".to_owned(), nonce: "n".to_owned(), verifier: VERIFIER.to_owned() };
+        github.finish("https://c.io/back", &Answer { code: code.to_owned(), issuer: None }, &handshake).await
+    }
+
+    #[tokio::test]
+    async fn a_person_is_known_by_number_and_by_the_verified_primary_address() {
+        let addresses = json!([
+            { "email": "other@x.io", "primary": false, "verified": true, "visibility": null },
+            { "email": "a@x.io", "primary": true, "verified": true, "visibility": "private" },
+        ]);
+        let github = github(addresses).await;
+        let person = finish(&github, "right").await.unwrap();
+        assert_eq!((person.subject.as_str(), person.email.as_str(), &person.issuer), ("7", "a@x.io", &github.url));
+        assert!(matches!(finish(&github, "wrong").await, Err(FederationError::Refused(_))));
+        let handshake = Handshake { state: "s1".to_owned(), nonce: String::new(), verifier: VERIFIER.to_owned() };
+        let to = github.begin("https://c.io/back", &handshake).await.unwrap();
+        for part in ["/login/oauth/authorize?", "state=s1", "client_id=client", "scope=user%3Aemail", "code_challenge_method=S256"] {
+            assert!(to.contains(part), "{to}");
+        }
+        assert!(!to.contains("secret") && !to.contains(VERIFIER), "{to}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_verified_is_none() {
+        for addresses in [
+            json!([]),
+            json!([{ "email": "a@x.io", "primary": true, "verified": false }]),
+            json!([{ "email": "a@x.io", "primary": false, "verified": true }]),
+        ] {
+            let github = github(addresses).await;
+            assert!(matches!(finish(&github, "right").await, Err(FederationError::Unverified)));
+        }
+    }
+}

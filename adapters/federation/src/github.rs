@@ -10,7 +10,7 @@ use oauth2::{
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::port::federation::{Answer, FederationError, Handshake, Person, Provider};
 
-use crate::http::Http;
+use crate::http::{Http, check};
 
 /// GitHub itself; a company may have one of its own.
 pub const PUBLIC: &str = "https://github.com";
@@ -40,9 +40,11 @@ struct Address {
 }
 
 impl GitHub {
-    /// The GitHub at this URL, where we are this client. The error says that the URL is none.
+    /// The GitHub at this URL, where we are this client. The error says that the URL is none, or one
+    /// without TLS.
     pub fn new(http: Http, url: &str, client: &str, secret: &str) -> Result<Self> {
         let url = url.trim_end_matches('/');
+        check(&url.parse().map_err(FederationError::engine)?).map_err(FederationError::engine)?;
         let api = if url == PUBLIC { PUBLIC_API.to_owned() } else { format!("{url}/api/v3") };
         let authorize = AuthUrl::new(format!("{url}/login/oauth/authorize")).map_err(FederationError::engine)?;
         let token = TokenUrl::new(format!("{url}/login/oauth/access_token")).map_err(FederationError::engine)?;

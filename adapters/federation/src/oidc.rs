@@ -23,7 +23,7 @@ use shared::port::{
 
 use crate::{
     apple::{self, AppleKey},
-    http::Http,
+    http::{Http, check},
 };
 
 /// Google's issuer.
@@ -56,8 +56,9 @@ pub struct Oidc {
 
 impl Oidc {
     /// The issuer of this URL, where we are this client. Beside `openid` and `email` these scopes are asked for.
-    /// The error says that the URL is none.
+    /// The error says that the URL is none, or one without TLS.
     pub fn new(http: Http, issuer: &str, client: &str, proof: Proof, scopes: Vec<String>) -> Result<Self> {
+        check(&issuer.parse().map_err(FederationError::engine)?).map_err(FederationError::engine)?;
         let issuer = IssuerUrl::new(issuer.to_owned()).map_err(FederationError::engine)?;
         Ok(Self { http, issuer, client: client.to_owned(), proof, scopes, known: Mutex::default() })
     }

@@ -75,8 +75,12 @@ pub(super) async fn redeem(ports: &Ports, client: &Client, shown: Shown<'_>) -> 
         Err(error) => return Err(error.into()),
     }
     let to = Relying { client: client.id.clone(), nonce: record.str("nonce").map(str::to_owned) };
-    let tokens = ports.identity.hand_over(&refresh, &to).await?;
-    Ok(Tokens { refresh: Some(refresh), ..tokens })
+    match ports.identity.hand_over(&refresh, &to).await.map_err(Error::from) {
+        Ok(tokens) => Ok(Tokens { refresh: Some(refresh), ..tokens }),
+        // The user has logged out everywhere in this very minute, or the code came twice.
+        Err(error) if is_ended(&error) => Err(Fault::InvalidCode.into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn is_for(record: &Record, client: &Client, shown: Shown<'_>) -> bool {

@@ -77,12 +77,12 @@ def home(provider, tmp_path_factory):
     cloud.close()
 
 
-def leave(cloud, provider="Elsewhere"):
+def leave(cloud):
     """A browser on its way to the provider."""
     browser = Browser()
     asked = {"client_id": "raincloud", "redirect_uri": BACK, "response_type": "code", "state": "st", "nonce": "n1"}
     browser.request("GET", f"{cloud.base}/authorize", params=asked)
-    browser.open(browser.link("Continue with Somebody") if provider is None else browser.link("Continue with Somebody"))
+    browser.open(browser.link("Continue with Somebody"))
     return browser
 
 

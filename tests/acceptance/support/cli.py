@@ -108,7 +108,7 @@ class Cli:
         base, log = self.cloud.base, self.folder / "browser.log"
         path = self.folder / "profiles/profiles/profiles.json"
         profiles = json.loads(path.read_text())
-        _find(profiles, "local") |= {
+        sign_in = {
             "ui_login_supported": True,
             "login_url": f"{base}/login?port=",
             "external_url": f"{base}/authorize?state=port:",
@@ -116,9 +116,11 @@ class Cli:
             "redirect_url": "http://localhost/",
             "client_id": "raincloud",
         }
+        _find(profiles, "local").update(sign_in)
         path.write_text(json.dumps(profiles))
         self.env |= {
-            "BROWSER": f"{sys.executable} {BROWSER} %s",
+            # With the `&` it goes on while the browser is open, as with a real one.
+            "BROWSER": f"{sys.executable} {BROWSER} %s &",
             "SIGN_IN_NAME": address,
             "SIGN_IN_PASSWORD": password,
             "SIGN_IN_LOG": str(log),
@@ -136,8 +138,8 @@ def _find(tree, name):
     """The entry of this name, wherever the program keeps it."""
     if name in tree:
         return tree[name]
-    found = [_find(child, name) for child in tree.values() if isinstance(child, dict)]
-    return next(entry for entry in found if entry is not None) if any(entry is not None for entry in found) else None
+    found = (_find(child, name) for child in tree.values() if isinstance(child, dict))
+    return next((entry for entry in found if entry is not None), None)
 
 
 class Mapping:

@@ -22,14 +22,13 @@ fn example(route: &str, owner: &User) -> Call {
     let call = Call::new(method.parse().unwrap(), path);
     match route {
         "GET /apiversions" | "GET /mqtt_host" | "GET /healthz" | "GET /readyz" | "GET /v1/user" | "GET /v1/user2" => call,
+        _ if path.starts_with("/.well-known/") || path == "/oauth2/userinfo" || path == "/oauth2/idpresponse" => call,
         "POST /v1/user" | "POST /v1/user2" => call.json(&json!({ "user_name": "new@x.io", "password": PASSWORD })),
         "POST /v1/login" | "POST /v1/login2" => call.json(&json!({ "user_name": "owner@x.io", "password": PASSWORD })),
         "POST /v1/logout" | "POST /v1/logout2" => call.json(&json!({ "refreshtoken": owner.refresh })),
-        "GET /.well-known/openid-configuration" | "GET /.well-known/jwks.json" | "GET /oauth2/userinfo" | "POST /oauth2/userinfo" => call,
         "GET /login" => Call { uri: format!("{path}?port=9999"), ..call },
         "GET /authorize" | "GET /oauth2/authorize" => Call { uri: format!("{path}?{AUTHORIZE}"), ..call },
         "POST /authorize" | "POST /oauth2/authorize" => call.text(&format!("{AUTHORIZE}&user_name=owner@x.io&password={PASSWORD}")),
-        "GET /oauth2/idpresponse" | "POST /oauth2/idpresponse" => call,
         "POST /token" | "POST /oauth2/token" => {
             call.text(&format!("grant_type=refresh_token&client_id=raincloud&refresh_token={}", owner.refresh))
         }

@@ -84,10 +84,7 @@ impl Seen {
 }
 
 fn encoded(fields: &[(&str, &str)]) -> String {
-    fields.iter().fold(String::new(), |all, (name, value)| {
-        let value: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        format!("{all}&{name}={value}")
-    })
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 async fn send(cloud: &Cloud, method: Method, uri: &str, headers: &[(&str, &str)], body: String) -> Seen {

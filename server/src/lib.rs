@@ -3,6 +3,7 @@
 //! In reading order:
 //! * [`cli`]: the commands; [`settings`]: flags, variables and the settings file;
 //! * [`serve`]: everything put together; [`sockets`]: what is listened on; [`wiring`]: the ports; [`folder`]: the data folder;
+//! * [`sign_in`]: OAuth clients and identity providers;
 //! * [`front`]: who comes in; [`tls`], [`certificates`] and [`ca`]: with which certificates;
 //! * [`reach`]: how others find and trust it; [`lan`]: the home network; [`acme`]: certificates from an authority;
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
@@ -36,6 +37,7 @@ pub mod say;
 pub mod seldom;
 pub mod serve;
 pub mod settings;
+pub mod sign_in;
 pub mod signals;
 pub mod sockets;
 #[cfg(test)]

@@ -1,12 +1,6 @@
 //! `raincloud serve`: everything in one process.
 
-use std::{
-    fs::File,
-    future::Future,
-    num::NonZeroU32,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs::File, future::Future, num::NonZeroU32, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -31,6 +25,7 @@ use crate::{
     reach::{self, Reach},
     revocations, say,
     settings::{Settings, Switch},
+    sign_in,
     signals::Stop,
     sockets::{Listeners, Sockets},
     tls::{Registry, Tls},
@@ -112,7 +107,8 @@ impl Server {
         let broker = Broker::new(Arc::new(counted), limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
         let (mail, delivery) = wiring::mail(&folder, settings)?;
-        let (ports, meter) = wiring::measured_ports(Arc::clone(&table), mail, fleet, rules(settings), &metrics);
+        let providers = sign_in::providers(settings, &(Arc::new(SystemClock) as _))?;
+        let (ports, meter) = wiring::measured_ports(Arc::clone(&table), mail, providers, fleet, rules(settings)?, &metrics);
         let app = app(ports.clone(), settings, reach.names.mqtt_host());
         hooks.begin(app.clone());
 
@@ -160,13 +156,14 @@ fn limits(max_nodes: usize) -> Limits {
     Limits { connections: max_nodes, max_qos: QoS::AtLeastOnce, retained_messages: 0, ..Limits::default() }
 }
 
-fn rules(settings: &Settings) -> Rules {
-    Rules {
+fn rules(settings: &Settings) -> anyhow::Result<Rules> {
+    Ok(Rules {
         desired_seconds: settings.desired_seconds,
         history: settings.node_history == Switch::On,
         guest_days: settings.guest_days.0,
         claims_per_user: settings.claims_per_user,
-    }
+        oauth: Arc::new(sign_in::oauth(settings)?),
+    })
 }
 
 fn welcome(settings: &Settings, folder: &Folder, sockets: &Sockets, reach: &Reach, again: bool) -> Welcome {

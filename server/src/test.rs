@@ -11,6 +11,7 @@ use shared::{
     node::certificate::{Fingerprint, NewCertificate},
     port::{
         Rules,
+        federation::Providers,
         fleet::{Fleet, FleetError},
     },
 };
@@ -61,5 +62,5 @@ pub(crate) fn ports_and_table(fleet: Arc<dyn Fleet>) -> (Ports, Arc<SqliteTable>
     let folder = tempfile::tempdir().unwrap();
     let data = Folder::make(folder.path()).unwrap();
     let table = Arc::new(SqliteTable::memory(Arc::new(SystemClock)).unwrap());
-    (local::ports(Arc::clone(&table) as _, wiring::mailbox(&data).unwrap(), fleet, Rules::default()), table, folder)
+    (local::ports(Arc::clone(&table) as _, wiring::mailbox(&data).unwrap(), Providers::default(), fleet, Rules::default()), table, folder)
 }

@@ -15,6 +15,7 @@ use shared::{
     Ports,
     port::{
         Rules,
+        federation::Providers,
         fleet::Fleet,
         mail::Mail,
         table::metered::{Meter, Metered},
@@ -50,13 +51,14 @@ pub fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mai
 
 /// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.
 pub fn ports_beside(folder: &Folder, table: Arc<SqliteTable>) -> anyhow::Result<Ports> {
-    Ok(local::ports(table, mailbox(folder)?, Arc::new(Elsewhere), Rules::default()))
+    Ok(local::ports(table, mailbox(folder)?, Providers::default(), Arc::new(Elsewhere), Rules::default()))
 }
 
 /// All ports over these, with all that is asked of them counted.
 pub fn measured_ports(
     table: Arc<SqliteTable>,
     mail: Arc<dyn Mail>,
+    providers: Providers,
     fleet: Arc<dyn Fleet>,
     rules: Rules,
     metrics: &Arc<Metrics>,
@@ -69,5 +71,5 @@ pub fn measured_ports(
     let table = Metered { inner: table, meter: Arc::clone(&meter) };
     let mail = metrics::mail::Measured { inner: mail, metrics: Arc::clone(metrics) };
     let fleet = metrics::fleet::Measured { inner: fleet, metrics: Arc::clone(metrics) };
-    (local::ports(Arc::new(table), Arc::new(mail), Arc::new(fleet), rules), meter)
+    (local::ports(Arc::new(table), Arc::new(mail), providers, Arc::new(fleet), rules), meter)
 }

@@ -7,6 +7,7 @@
 //! * [`access`]: who may do what; the only maker of a [`access::Grant`];
 //! * [`user`]: accounts: signing up, logging in and out, passwords, guests, what users say of themselves,
 //!   deletion;
+//! * [`oauth`]: signing in by a browser: authorization codes, clients, accounts elsewhere;
 //! * [`node`]: a node's certificate, config, presence, what it signed, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
@@ -29,6 +30,7 @@ mod json;
 pub mod mapping;
 mod merge;
 pub mod node;
+pub mod oauth;
 pub mod params;
 pub mod port;
 mod tag;

@@ -10,7 +10,7 @@ pub mod runtime_api;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, extract::Request, response::Response};
 use embedded::{accounts, accounts::Accounts, sqlite::SqliteTable};
 use serde_json::{Value, json};
 use shared::{
@@ -24,6 +24,7 @@ use shared::{
     port::{
         Rules,
         clock::Clock as _,
+        federation::Providers,
         table::{
             Batch, Key, Table, TableId, When, Write,
             metered::{Meter, Metered},
@@ -73,6 +74,11 @@ impl Cloud {
 
     /// A new one whose owner decided this.
     pub fn with_rules(rules: Rules) -> Self {
+        Self::with(rules, Providers::default())
+    }
+
+    /// The same, where people also sign in by these providers.
+    pub fn with(rules: Rules, providers: Providers) -> Self {
         let clock = Arc::new(Clock::default());
         let ids = Arc::new(Ids::default());
         let fleet = Arc::new(Fleet::default());
@@ -80,9 +86,9 @@ impl Cloud {
         let meter = Arc::new(Meter::default());
         let sqlite = Arc::new(SqliteTable::memory(clock.clone()).expect("a database in memory"));
         let table: Arc<dyn Table> = Arc::new(Metered { inner: sqlite, meter: meter.clone() });
-        let settings = accounts::Settings { issuer: "https://cloud.test".to_owned() };
+        let settings = accounts::Settings { issuer: "https://cloud.test".to_owned(), former_issuer: None };
         let identity = Arc::new(Accounts::new(table.clone(), mail.clone(), clock.clone(), ids.clone(), settings));
-        let ports = Ports { table, fleet: fleet.clone(), identity, clock: clock.clone(), ids, rules };
+        let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
         let app = App::new(ports, Settings { mqtt_host: "mqtt.cloud.test".to_owned(), mqtt_cred_host: "cred.cloud.test".to_owned() });
         let router = web::door::finish(router(app.clone()));
         Self { app, clock, fleet, mail, meter, router }
@@ -95,9 +101,13 @@ impl Cloud {
 
     /// Answers a request as the socket door does.
     pub async fn call(&self, call: Call) -> Answer {
-        let mut request = call.into_request();
+        Answer::of(self.respond(call.into_request()).await).await
+    }
+
+    /// The same, with the response as it is.
+    pub async fn respond(&self, mut request: Request) -> Response {
         request.extensions_mut().insert(ClientIp([127, 0, 0, 1].into()));
-        Answer::of(tower::ServiceExt::oneshot(self.router.clone(), request).await.unwrap()).await
+        tower::ServiceExt::oneshot(self.router.clone(), request).await.unwrap()
     }
 
     /// A new user, signed up, confirmed and logged in by the routes.

@@ -75,6 +75,14 @@ async fn operations_cost_what_is_written_down() {
     let change = json!({ "password": PASSWORD, "newpassword": PASSWORD });
     ledger.call("change the password, 1 other session", by(Call::put("/v1/password2").json(&change))).await;
     ledger.call("log out", by(Call::post("/v1/logout2"))).await;
+    let ask = "response_type=code&client_id=raincloud&redirect_uri=http://localhost/";
+    let form = format!("{ask}&user_name=owner@x.io&password={PASSWORD}");
+    let seen = ledger.cloud.respond(Call::post("/authorize").text(&form).into_request()).await;
+    let location = seen.headers()["location"].to_str().unwrap().to_owned();
+    let code = location.split_once("code=").unwrap().1;
+    ledger.note("log in by a browser, up to the code");
+    let form = format!("grant_type=authorization_code&client_id=raincloud&redirect_uri=http://localhost/&code={code}");
+    ledger.call("redeem the code", Call::post("/token").text(&form)).await;
     ledger.call("show the user", by(Call::get("/v1/user2"))).await;
     let data = json!({ "timeZone": { "value": "Europe/Berlin" } });
     ledger.call("change custom data", by(Call::put("/v1/user/custom_data").json(&data))).await;

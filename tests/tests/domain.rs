@@ -25,6 +25,8 @@ mod history;
 mod list;
 #[path = "domain/mapping.rs"]
 mod mapping;
+#[path = "domain/oauth/mod.rs"]
+mod oauth;
 #[path = "domain/params.rs"]
 mod params;
 #[path = "domain/password.rs"]

@@ -35,6 +35,21 @@ impl Failure {
         Self { status, code, description: description.into() }
     }
 
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its number.
+    pub fn code(&self) -> u32 {
+        self.code
+    }
+
+    /// What it says.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
     /// Its body.
     pub fn into_body(self) -> FailureBody {
         FailureBody { status: "failure", error_code: self.code, description: self.description }

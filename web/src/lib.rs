@@ -23,6 +23,7 @@ use shared::Ports;
 pub use error::{Failure, Result};
 pub use extract::{
     body::Body,
+    form::Form,
     gate::{Allowed, Attempt, Caller, Claimant, Gate, Naming, Public, Visitor},
     ip::ClientIp,
     query::Query,

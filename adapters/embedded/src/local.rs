@@ -5,7 +5,8 @@ use std::{env, error::Error, path::PathBuf, sync::Arc};
 
 use shared::{
     Ports,
-    port::{Rules, fleet::Fleet, mail::Mail, table::Table},
+    oauth::PublicUrl,
+    port::{Rules, federation::Providers, fleet::Fleet, mail::Mail, table::Table},
 };
 
 use crate::{
@@ -16,16 +17,17 @@ use crate::{
     sqlite::SqliteTable,
 };
 
-/// `iss` of tokens. It is checked together with a key of the installation's own, so it need not tell
+/// `iss` of tokens where the owner has set no public URL. It is checked together with a key of the installation's own, so it need not tell
 /// installations apart, and a machine may change its name without ending sessions.
 const ISSUER: &str = "raincloud";
 
-/// All ports over this table, mail and fleet.
-pub fn ports(table: Arc<dyn Table>, mail: Arc<dyn Mail>, fleet: Arc<dyn Fleet>, rules: Rules) -> Ports {
+/// All ports over this table, mail, providers and fleet.
+pub fn ports(table: Arc<dyn Table>, mail: Arc<dyn Mail>, providers: Providers, fleet: Arc<dyn Fleet>, rules: Rules) -> Ports {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
-    let settings = Settings { issuer: ISSUER.to_owned() };
+    let issuer = rules.oauth.public_url.as_ref().map_or(ISSUER, PublicUrl::as_str).to_owned();
+    let settings = Settings { issuer, former_issuer: Some(ISSUER.to_owned()) };
     let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
-    Ports { table, fleet, identity, clock, ids, rules }
+    Ports { table, fleet, identity, providers: Arc::new(providers), clock, ids, rules }
 }
 
 /// The ports, and the name under which the cloud is reached.
@@ -44,6 +46,6 @@ pub fn from_env() -> Result<Local, Box<dyn Error + Send + Sync>> {
     std::fs::create_dir_all(&data)?;
     let table = Arc::new(SqliteTable::open(&data.join("raincloud.db"), Arc::new(SystemClock))?);
     let mail = Arc::new(Mailbox::open(&data.join("mailbox"))?);
-    let ports = ports(table, mail, Arc::new(Elsewhere), Rules::default());
+    let ports = ports(table, mail, Providers::default(), Arc::new(Elsewhere), Rules::default());
     Ok(Local { ports, host })
 }

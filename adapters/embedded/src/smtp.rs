@@ -166,7 +166,9 @@ mod tests {
     async fn codes_do_not_cross_the_network_in_the_clear() {
         let folder = tempfile::tempdir().unwrap();
         let settings = |url: &str, from: &str| Settings { url: url.to_owned(), from: from.to_owned() };
-        for good in ["smtps://u:p@mail.example.org", "smtp://mail.example.org:587?tls=required", "smtp://localhost:25", "smtp://127.0.0.1:25"] {
+        for good in
+            ["smtps://u:p@mail.example.org", "smtp://mail.example.org:587?tls=required", "smtp://localhost:25", "smtp://127.0.0.1:25"]
+        {
             assert!(open(folder.path(), &settings(good, "Cloud <cloud@example.org>")).is_ok(), "{good}");
         }
         for bad in ["smtp://mail.example.org", "smtp://localhost@mail.example.org", "http://localhost", "mail.example.org", ""] {

@@ -1,6 +1,7 @@
 //! The user function: accounts and sessions, and what clients ask of the deployment itself.
 
 pub mod deployment;
+pub mod oauth;
 pub mod user;
 
 use axum::Router;
@@ -36,6 +37,19 @@ pub fn routes() -> Routes {
         .put("/v1/forgotpassword", user::forgot_password::put)
         .put("/v1/password2", user::change_password::put)
         .put("/v1/password", user::change_password::put)
+        .get("/login", oauth::authorize::login)
+        .get("/authorize", oauth::authorize::get)
+        .post("/authorize", oauth::authorize::post)
+        .get("/oauth2/authorize", oauth::authorize::get)
+        .post("/oauth2/authorize", oauth::authorize::post)
+        .get("/oauth2/idpresponse", oauth::callback::get)
+        .post("/oauth2/idpresponse", oauth::callback::post)
+        .post("/token", oauth::token::post)
+        .post("/oauth2/token", oauth::token::post)
+        .get("/oauth2/userinfo", oauth::user_info::get)
+        .post("/oauth2/userinfo", oauth::user_info::get)
+        .get("/.well-known/openid-configuration", oauth::discovery::get)
+        .get("/.well-known/jwks.json", oauth::discovery::keys)
 }
 
 /// The function's router.

@@ -25,7 +25,8 @@ pub(super) fn generate() -> Result<(String, Vec<u8>), CaError> {
 pub(crate) fn pair() -> Result<(String, KeyPair), CaError> {
     let (key, pem) = make()?;
     let der = key.to_pkcs8_der().map_err(|error| CaError::Rsa(error.to_string()))?;
-    let pair = KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der.as_bytes()), &PKCS_RSA_SHA256).map_err(MakeError::from)?;
+    let pair =
+        KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der.as_bytes()), &PKCS_RSA_SHA256).map_err(MakeError::from)?;
     Ok((pem, pair))
 }
 

@@ -1,7 +1,7 @@
 //! The settings file. Its values take the place of the defaults in the command line's definition, so
 //! that precedence and checks are the same for all three sources.
 
-use std::{collections::BTreeMap, ffi::OsString, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, error::Error as _, ffi::OsString, fs, io, path::PathBuf};
 
 use clap::{
     ArgAction, ArgMatches, Args, Command,
@@ -11,6 +11,8 @@ use clap::{
 use super::Settings;
 
 const NAME: &str = "raincloud.toml";
+/// What the definition of a setting says of its value where that is a table.
+const TABLE: &str = "TABLE";
 
 /// Why a settings file is not accepted. One line.
 #[derive(Debug, thiserror::Error)]
@@ -106,9 +108,12 @@ fn words(known: &Command, key: &str, value: &toml::Value) -> Result<Vec<String>,
     let Some(setting) = setting else { return Err(unknown(known, key)) };
     let many = matches!(setting.get_action(), ArgAction::Append);
     let switch = super::is_switch(setting);
+    let tables = setting.get_value_names().is_some_and(|names| names.iter().any(|name| name == TABLE));
     let one = |value: &toml::Value| match value {
         toml::Value::Boolean(on) if switch => Ok(on.to_string()),
         other if switch => Err(format!("`{key}` takes true or false, not a value of type {}", other.type_str())),
+        toml::Value::Table(table) if tables => serde_json::to_string(table).map_err(|error| error.to_string()),
+        _ if tables => Err(format!("`{key}` takes tables: [[{key}]]")),
         toml::Value::String(text) => Ok(text.clone()),
         toml::Value::Integer(number) => Ok(number.to_string()),
         other => Err(format!("`{key}` takes text or a number, not a value of type {}", other.type_str())),
@@ -121,6 +126,8 @@ fn words(known: &Command, key: &str, value: &toml::Value) -> Result<Vec<String>,
     let args = words.iter().map(|word| format!("--{key}={word}"));
     match known.clone().try_get_matches_from(std::iter::once("settings".to_owned()).chain(args)) {
         Ok(_) => Ok(words),
+        // What clap says quotes the value, which may hold a secret.
+        Err(error) if tables => Err(format!("`{key}`: {}", error.source().map(ToString::to_string).unwrap_or_default())),
         Err(error) => {
             let message = error.to_string();
             let line = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
@@ -228,6 +235,23 @@ mod tests {
             let error = serve(text, &[]).unwrap_err();
             assert!(error.contains(says) && !error.trim_end().contains('\n'), "{text:?}: {error:?}");
             assert!(error.contains("settings.toml: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn tables_are_read_and_nothing_of_a_bad_one_is_quoted() {
+        let client = "[[oauth-client]]\nid = \"a\"\nredirects = [\"https://a.io/\"]\n";
+        let settings = serve(&format!("public-url = \"https://c.io\"\n{client}{}", client.replace("\"a\"", "\"b\"")), &[]).unwrap();
+        assert_eq!((settings.oauth_clients.len(), settings.public_url.0.unwrap().as_str()), (2, "https://c.io"));
+        let flag = r#"--oauth-client={"id":"c","redirects":["https://a.io/"]}"#;
+        assert_eq!(serve(client, &[flag]).unwrap().oauth_clients.len(), 1);
+        for (text, says) in [
+            (format!("{client}secret = 7\n"), "`oauth-client`: invalid type: integer `7`, expected a string"),
+            (format!("{client}sercet = \"hush\"\n"), "`oauth-client`: unknown field `sercet`"),
+            ("oauth-client = \"a\"".to_owned(), "`oauth-client` takes tables: [[oauth-client]]"),
+        ] {
+            let error = serve(&text, &[]).unwrap_err();
+            assert!(error.contains(says) && !error.contains("hush"), "{error}");
         }
     }
 

@@ -6,6 +6,7 @@
 mod example;
 mod file;
 mod reach;
+mod sign_in;
 mod value;
 
 use std::{net::IpAddr, path::PathBuf};
@@ -15,7 +16,8 @@ use clap::{ArgAction, Args, builder::ValueParser};
 pub use example::example;
 pub use file::{FileError, ParseError, layered};
 pub use reach::{Acme, Challenge, OwnFiles, Reach};
-pub use value::{Domain, GuestDays, Host, LogFilter, LogFormat, Port, Private, Switch};
+pub use sign_in::{IdentityProvider, OauthClient, ProviderKind};
+pub use value::{Domain, GuestDays, Host, LogFilter, LogFormat, Port, Private, Public, Switch};
 
 /// Where the data is. Taken by every command that touches it.
 #[derive(Args, Clone, Debug)]
@@ -153,6 +155,29 @@ pub struct Settings {
         value_parser = clap::value_parser!(u32).range(0..=1_000_000)
     )]
     pub attempts_per_minute: u32,
+
+    /// Where browsers reach this cloud, such as `https://cloud.example.org`
+    ///
+    /// Needed for sign-in by identity providers, and for programs that find this cloud by OpenID Connect
+    /// discovery. It becomes the issuer of tokens.
+    #[arg(long, value_name = "URL|off", env = "RAINCLOUD_PUBLIC_URL", hide_env_values = true, default_value = "off")]
+    pub public_url: Public,
+
+    /// A program that may have users sign in here by a browser; docs/sign-in.md tells all
+    ///
+    /// In the file one table each: `[[oauth-client]]` with `id`, `redirects` and, if it can keep one, a
+    /// `secret-file`, `secret-env` or `secret`. As a flag or variable the same in JSON. The client `raincloud` for
+    /// command lines on the machine of the browser is there without being named.
+    #[arg(long = "oauth-client", value_name = "TABLE", env = "RAINCLOUD_OAUTH_CLIENT", hide_env_values = true)]
+    pub oauth_clients: Vec<OauthClient>,
+
+    /// A provider by whose accounts users may sign in; docs/sign-in.md tells all
+    ///
+    /// In the file one table each: `[[identity-provider]]` with `type` (`google`, `apple`, `github` or
+    /// `oidc`), `client-id`, a `secret-file`, `secret-env` or `secret`, and what the type needs besides. As a flag
+    /// or variable the same in JSON.
+    #[arg(long = "identity-provider", value_name = "TABLE", env = "RAINCLOUD_IDENTITY_PROVIDER", hide_env_values = true)]
+    pub identity_providers: Vec<IdentityProvider>,
 
     /// What to log on standard error: `error`, `warn`, `info`, `debug`, `trace`, also by module as in
     /// `info,broker=debug`

@@ -6,6 +6,7 @@ use std::{
     str::FromStr,
 };
 
+use shared::oauth::PublicUrl;
 use tracing_subscriber::EnvFilter;
 
 /// A port to listen on, or `off`.
@@ -90,6 +91,18 @@ pub enum LogFormat {
     Text,
     /// An object a line, for programs.
     Json,
+}
+
+/// Where browsers reach this cloud, or `off`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Public(pub Option<PublicUrl>);
+
+impl FromStr for Public {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("off") { Ok(Self(None)) } else { text.parse().map(|url| Self(Some(url))) }
+    }
 }
 
 /// A DNS name or an IP address.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use super::table::Cursor;
 use crate::{
     id::UserId,
+    port::federation::Person,
     user::name::{Password, UserName},
 };
 
@@ -97,6 +98,15 @@ impl Privilege {
     pub fn of(word: &str) -> Option<Self> {
         [Self::None, Self::Admin, Self::SuperAdmin].into_iter().find(|privilege| privilege.as_str() == word)
     }
+}
+
+/// Whom the tokens of an OAuth session are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relying {
+    /// The client's id: `aud` of the id token, `client_id` of the access token.
+    pub client: String,
+    /// `nonce` of the id token.
+    pub nonce: Option<String>,
 }
 
 /// What a valid access token says.
@@ -240,4 +250,18 @@ pub trait Identity: Send + Sync + 'static {
 
     /// Gives the account this privilege. A session has the one with which it began; all end if it is less.
     async fn set_privilege(&self, name: &UserName, privilege: Privilege) -> Result<(), IdentityError>;
+
+    /// Begins a session for a person whom a provider has proved. The first time the person's link is
+    /// made: to the confirmed account of that address; to an account that waits for its confirmation,
+    /// whose password is forgotten because anybody may have set it; or to a new one without a password.
+    async fn sign_in_federated(&self, person: &Person) -> Result<Tokens, IdentityError>;
+
+    /// Makes a session that belongs to nobody else the client's, and gives its first tokens.
+    async fn hand_over(&self, refresh_token: &str, to: &Relying) -> Result<Tokens, IdentityError>;
+
+    /// New id and access tokens of a running session of this client's.
+    async fn refresh_for(&self, refresh_token: &str, client: &str) -> Result<Tokens, IdentityError>;
+
+    /// The keys with which anybody can check tokens: a JSON Web Key Set (RFC 7517).
+    async fn public_keys(&self) -> Result<serde_json::Value, IdentityError>;
 }

@@ -1,12 +1,15 @@
 //! The ports: what the domain needs from outside, each as narrow as two real engines allow.
 
 pub mod clock;
+pub mod federation;
 pub mod fleet;
 pub mod identity;
 pub mod mail;
 pub mod table;
 
 use std::sync::Arc;
+
+use crate::oauth::Oauth;
 
 /// Every port, and the few settings that change what the domain does. Cheap to clone.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub struct Ports {
     pub fleet: Arc<dyn fleet::Fleet>,
     /// Accounts and tokens: Cognito or built in.
     pub identity: Arc<dyn identity::Identity>,
+    /// Accounts elsewhere by which users sign in.
+    pub providers: Arc<federation::Providers>,
     /// The time.
     pub clock: Arc<dyn clock::Clock>,
     /// Fresh ids.
@@ -37,10 +42,12 @@ pub struct Rules {
     pub claims_per_user: i64,
     /// Whether it is kept which nodes users had; what was not kept while this was off is not known later.
     pub history: bool,
+    /// Who may have users sign in here.
+    pub oauth: Arc<Oauth>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600, history: true, guest_days: None, claims_per_user: 0 }
+        Self { desired_seconds: 600, history: true, guest_days: None, claims_per_user: 0, oauth: Arc::default() }
     }
 }

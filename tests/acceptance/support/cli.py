@@ -11,6 +11,7 @@ from .cloud import clean_environment
 from .user import PASSWORD
 from .wait import until
 
+BROWSER = Path(__file__).with_name("open_in_browser.py")
 PROGRAM = Path(sys.executable).parent / "esp-rainmaker-cli"
 # What the program consists of: enough to run it with another list of trusted CAs.
 PACKAGES = ["rainmaker", "rmaker_cmd", "rmaker_lib", "rmaker_tools", "server_cert"]
@@ -113,9 +114,43 @@ class Cli:
         self.good("login", "--user_name", address, "--password", password, says="Login successful!")
         return self
 
+    def sign_in_by_browser(self, address, password=PASSWORD):
+        """Logs in without a name, so that it opens a browser; the profile says where (docs/sign-in.md)."""
+        base, log = self.cloud.base, self.folder / "browser.log"
+        path = self.folder / "profiles/profiles/profiles.json"
+        profiles = json.loads(path.read_text())
+        sign_in = {
+            "ui_login_supported": True,
+            "login_url": f"{base}/login?port=",
+            "external_url": f"{base}/authorize?state=port:",
+            "token_url": f"{base}/oauth2/token",
+            "redirect_url": "http://localhost/",
+            "client_id": "raincloud",
+        }
+        _find(profiles, "local").update(sign_in)
+        path.write_text(json.dumps(profiles))
+        self.env |= {
+            # With the `&` it goes on while the browser is open, as with a real one.
+            "BROWSER": f"{sys.executable} {BROWSER} %s &",
+            "SIGN_IN_NAME": address,
+            "SIGN_IN_PASSWORD": password,
+            "SIGN_IN_LOG": str(log),
+        }
+        printed = self.run("login")
+        told = log.read_text() if log.exists() else ""
+        assert "Login successful" in printed and not told, f"{printed}\n{told}"
+
     def begin_mapping(self, node_id):
         """`test --addnode`, up to where it shows what the node is to be told."""
         return Mapping(self._start("test", "--addnode", node_id))
+
+
+def _find(tree, name):
+    """The entry of this name, wherever the program keeps it."""
+    if name in tree:
+        return tree[name]
+    found = (_find(child, name) for child in tree.values() if isinstance(child, dict))
+    return next((entry for entry in found if entry is not None), None)
 
 
 class Mapping:

@@ -1,6 +1,8 @@
 """A user of the REST API."""
 
+import base64
 import itertools
+import json
 import secrets
 
 from .wait import until
@@ -36,6 +38,12 @@ def good(response, status=200):
     assert response.status_code == status, f"expected {status}: {told}"
     assert response.headers.get("content-type", "").startswith("application/json"), f"no JSON: {told}"
     return response.json()
+
+
+def claims_of(token):
+    """What a token says."""
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
 class User:

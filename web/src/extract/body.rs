@@ -21,12 +21,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Failure::new(StatusCode::PAYLOAD_TOO_LARGE, 100_036, format!("the body is larger than {MAX_BODY} bytes"))
-            }
-            _ => Refusal::InvalidBody("it did not arrive whole".to_owned()).into(),
-        })?;
+        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| incomplete(rejection.status()))?;
         let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes.as_ref() };
         // The parser's position helps; what it quotes could be a secret, so only its kind is told.
         let parsed = serde_json::from_slice(bytes).map_err(|error| {
@@ -34,5 +29,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             Refusal::InvalidBody(why.to_lowercase())
         })?;
         Ok(Self(parsed))
+    }
+}
+
+/// A body that could not be read to its end.
+pub(super) fn incomplete(status: StatusCode) -> Failure {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::new(status, 100_036, format!("the body is larger than {MAX_BODY} bytes")),
+        _ => Refusal::InvalidBody("it did not arrive whole".to_owned()).into(),
     }
 }

@@ -23,6 +23,19 @@ impl Query {
         Self(params)
     }
 
+    /// One percent-encoded text, as it stands in a query.
+    pub fn decode(text: &str) -> String {
+        let text = text.replace('&', "%26").replace('=', "%3D");
+        form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+    }
+
+    /// A path with those of these parameters that are there.
+    pub fn path(&self, path: &str, names: &[&str]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(names.iter().filter_map(|name| Some((name, self.get(name)?))));
+        format!("{path}?{}", query.finish())
+    }
+
     /// A parameter's value, never empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -71,6 +84,12 @@ mod tests {
             assert_eq!(Query::parse(text).node_id().unwrap().unwrap().as_str(), "n1");
         }
         assert_eq!(Query::parse("node_id=a/b").node_id(), Err(Refusal::NotYourNode));
+    }
+
+    #[test]
+    fn texts_are_decoded_and_params_picked() {
+        assert_eq!(Query::decode("a%20b+c&d=e%3D%"), "a b c&d=e=%");
+        assert_eq!(Query::parse("b=2+%26&a=1&c=3").path("/x", &["a", "b", "z"]), "/x?a=1&b=2+%26");
     }
 
     #[test]

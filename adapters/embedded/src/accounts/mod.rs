@@ -6,20 +6,24 @@
 //! | `account#<folded name>` / `code#<purpose>` | see the module `code` | what needs a code |
 //! | `accounts` / `<folded name>` | `{user_id: "<user>"}` | the owner's list of accounts |
 //! | `session#<user>` / `<session>` | see the module `session` | refresh, log out |
+//! | `federated#<SHA-256 of issuer and subject>` / `link` | see the module `federated` | sign in at a provider |
 //! | `leaving` / `<due>#<user>` | `{user_name: "A@x.io"}` | what forgets closed accounts and old guests |
 //! | `closed` / `<user>` | `{at: 1790000000}`, absent after two hours | checking tokens, now and then |
 //! | `keys` / `signing` | see the module `keys` | once in a process |
 //!
 //! Costs: sign up 1 batched get, 1 write; confirm 1 batched get, 2 writes; log in 1 get, 1 write; by code 1
 //! batched get, 2 writes; a wrong password 1 get, 1 or 2 writes; refresh 1 get; log out 1 write; a code 1
-//! batched get, 1 write; a new password 1 get, 1 write, and 1 query, 1 write for the other sessions;
-//! checking a token nothing, but 1 query every [`closed::FRESH_SECONDS`] in a process.
+//! batched get, 1 write; a new password 1 get, 1 write, and 1 query, 1 write for the other sessions; sign in at
+//! a provider 1 batched get, 1 get where the address has changed there, 1 write; a session for another client 1
+//! get, 1 write; checking a token nothing, but 1 query every [`closed::FRESH_SECONDS`] in a process.
 
 mod admin;
 mod closed;
 mod code;
 mod credential;
 mod enter;
+mod federated;
+mod jwks;
 mod keys;
 mod leaving;
 mod letter;
@@ -34,14 +38,15 @@ use async_trait::async_trait;
 use shared::{
     port::{
         clock::{Clock, Ids},
-        identity::{Account, Claims, Identity, IdentityError, Leaving, Privilege, Purpose, SignOut, Tokens},
+        federation::Person,
+        identity::{Account, Claims, Identity, IdentityError, Leaving, Privilege, Purpose, Relying, SignOut, Tokens},
         mail::Mail,
         table::{Cursor, Table, TableError},
     },
     user::name::{Password, UserName},
 };
 
-use self::{closed::Closed, keys::Keys, password::Hasher};
+use self::{closed::Closed, keys::Keys, password::Hasher, session::Session};
 
 type Result<T> = std::result::Result<T, IdentityError>;
 
@@ -50,6 +55,8 @@ type Result<T> = std::result::Result<T, IdentityError>;
 pub struct Settings {
     /// `iss` of every token.
     pub issuer: String,
+    /// An `iss` of tokens given before, which are good until they expire.
+    pub former_issuer: Option<String>,
 }
 
 /// Accounts over a table.
@@ -108,7 +115,7 @@ impl Identity for Accounts {
     }
 
     async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
-        let session = session::Session::of_token(&*self.table, refresh_token).await?;
+        let session = Session::of_token(&*self.table, refresh_token).await?;
         let (id, access) = self.issue(&session.subject()).await?;
         Ok(Tokens { id, access, refresh: None })
     }
@@ -139,7 +146,9 @@ impl Identity for Accounts {
     async fn verify(&self, access_token: &str) -> Result<Claims> {
         let keys = self.keys.get(&*self.table, &*self.ids).await?;
         let now = self.clock.now();
-        let (claims, issued) = token::verify(keys, &self.settings.issuer, access_token, now)?;
+        let issuers: Vec<&str> =
+            [Some(&self.settings.issuer), self.settings.former_issuer.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        let (claims, issued) = token::verify(keys, &issuers, access_token, now)?;
         if self.closed.refuses(&*self.table, &claims.user_id, issued, now).await? {
             return Err(IdentityError::InvalidToken);
         }
@@ -180,6 +189,33 @@ impl Identity for Accounts {
 
     async fn set_privilege(&self, name: &UserName, privilege: Privilege) -> Result<()> {
         self.give_privilege(name, privilege).await
+    }
+
+    async fn sign_in_federated(&self, person: &Person) -> Result<Tokens> {
+        let (session, beside) = federated::session(self, person).await?;
+        let (id, access) = self.issue(&session.subject()).await?;
+        let refresh = session.begin(&*self.table, beside).await?;
+        Ok(Tokens { id, access, refresh: Some(refresh) })
+    }
+
+    async fn hand_over(&self, refresh_token: &str, to: &Relying) -> Result<Tokens> {
+        let mut session = Session::of_token(&*self.table, refresh_token).await?;
+        session.hand_over(&*self.table, &to.client).await?;
+        let (id, access) = self.issue(&token::Subject { nonce: to.nonce.as_deref(), ..session.subject() }).await?;
+        Ok(Tokens { id, access, refresh: None })
+    }
+
+    async fn refresh_for(&self, refresh_token: &str, client: &str) -> Result<Tokens> {
+        let session = Session::of_token(&*self.table, refresh_token).await?;
+        if !session.is_of(client) {
+            return Err(IdentityError::InvalidRefresh);
+        }
+        let (id, access) = self.issue(&session.subject()).await?;
+        Ok(Tokens { id, access, refresh: None })
+    }
+
+    async fn public_keys(&self) -> Result<serde_json::Value> {
+        Ok(jwks::of(self.keys.get(&*self.table, &*self.ids).await?))
     }
 }
 

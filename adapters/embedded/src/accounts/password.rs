@@ -30,7 +30,8 @@ impl Hasher {
             .await?
     }
 
-    /// Is it the password of this hash? Takes as long without a hash; an empty one is none.
+    /// Is it the password of this hash? Takes as long without a hash, or with the empty one of an account
+    /// that has no password.
     pub(super) async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, IdentityError> {
         // Longer than any password can be: not worth the work, and no account's.
         if password.len() > 4 * 256 {

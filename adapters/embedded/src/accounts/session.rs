@@ -1,8 +1,8 @@
 //! Sessions: what a refresh token belongs to. The token is `<user>.<session>.<secret>`; it stays valid
 //! until the session ends (contract `clients.md` D5).
 //!
-//! `{user_name: "A@x.io", privilege: "none", secret: <SHA-256 of the secret>, began: 1790000000}`, absent
-//! after [`SESSION_SECONDS`]
+//! `{user_name: "A@x.io", privilege: "none", secret: <SHA-256 of the secret>, began: 1790000000, client: "app"}`,
+//! absent after [`SESSION_SECONDS`]; without `client` it belongs to none but us
 
 use ring::digest::{SHA256, digest};
 use shared::{
@@ -20,7 +20,7 @@ use super::{
     Result,
     credential::{self, Credential},
     engine,
-    token::Subject,
+    token::{OWN_CLIENT, Subject},
 };
 
 /// A session lives at most a year.
@@ -35,6 +35,8 @@ pub(super) struct Session {
     id: String,
     secret: String,
     began: i64,
+    client: Option<String>,
+    version: u64,
 }
 
 fn partition(user: &UserId) -> String {
@@ -64,7 +66,7 @@ impl Session {
 
     /// The same by its parts.
     pub(super) fn with(user_id: UserId, user_name: UserName, privilege: Privilege, now: i64, ids: &dyn Ids) -> Self {
-        Self { user_id, user_name, privilege, id: ids.id(), secret: ids.id(), began: now }
+        Self { user_id, user_name, privilege, id: ids.id(), secret: ids.id(), began: now, client: None, version: 0 }
     }
 
     /// Stores the session, with what else belongs into the same batch, and returns the refresh token.
@@ -101,7 +103,31 @@ impl Session {
         if !bool::from(stored.ct_eq(given.as_ref())) {
             return Err(IdentityError::InvalidRefresh);
         }
-        Ok(Self { user_id, user_name, privilege, id: id.to_owned(), secret: secret.to_owned(), began })
+        let client = record.str("client").map(str::to_owned);
+        let (id, secret, version) = (id.to_owned(), secret.to_owned(), record.version);
+        Ok(Self { user_id, user_name, privilege, id, secret, began, client, version })
+    }
+
+    /// Makes the session this client's from now on, unless it is another's. 1 write, none for our own.
+    pub(super) async fn hand_over(&mut self, table: &dyn Table, client: &str) -> Result<()> {
+        if self.is_of(client) {
+            return Ok(());
+        }
+        if self.client.is_some() {
+            return Err(IdentityError::InvalidRefresh);
+        }
+        let merge = Merge::new(key(&self.user_id, &self.id)).set("client", client).when(When::Version(self.version));
+        match table.write(Batch::of(Write::Merge(merge)).map_err(IdentityError::engine)?).await {
+            Err(error) if error.is_conflict() => return Err(IdentityError::InvalidRefresh),
+            done => done.map_err(engine)?,
+        };
+        self.client = Some(client.to_owned());
+        Ok(())
+    }
+
+    /// Does it belong to this client?
+    pub(super) fn is_of(&self, client: &str) -> bool {
+        self.client.as_deref().unwrap_or(OWN_CLIENT) == client
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
@@ -111,11 +137,13 @@ impl Session {
             session: &self.id,
             began: self.began,
             privilege: self.privilege,
+            client: self.client.as_deref().unwrap_or(OWN_CLIENT),
+            nonce: None,
         }
     }
 }
 
-/// The session of a refresh token by its parts, whether or not it runs.
+/// Ends the session of a refresh token, if it runs.
 pub(super) async fn end_of_token(table: &dyn Table, token: &str) -> Result<()> {
     // Only who knows the secret may end it.
     match Session::of_token(table, token).await {

@@ -23,7 +23,8 @@ use super::{Result, keys::SigningKey};
 
 /// Seconds for which id and access tokens are good.
 pub(super) const TOKEN_SECONDS: i64 = 3600;
-const CLIENT_ID: &str = "raincloud";
+/// Whom tokens are for that no other client asked for.
+pub(super) const OWN_CLIENT: &str = shared::oauth::client::OWN;
 
 /// Whom tokens are for.
 pub(super) struct Subject<'a> {
@@ -32,6 +33,8 @@ pub(super) struct Subject<'a> {
     pub(super) session: &'a str,
     pub(super) began: i64,
     pub(super) privilege: Privilege,
+    pub(super) client: &'a str,
+    pub(super) nonce: Option<&'a str>,
 }
 
 /// An id token and an access token.
@@ -47,17 +50,20 @@ pub(super) fn issue(key: &SigningKey, issuer: &str, of: &Subject<'_>, now: i64, 
         "custom:admin": of.privilege >= Privilege::Admin,
         "custom:maintainer": of.privilege == Privilege::SuperAdmin,
     });
-    let id = json!({
+    let mut id = json!({
         "token_use": "id",
-        "aud": CLIENT_ID,
+        "aud": of.client,
         "email": of.user_name,
         "email_verified": true,
         "cognito:username": of.user_id.as_str(),
         "custom:user_id": of.user_id.as_str(),
     });
+    if let Some(nonce) = of.nonce {
+        id["nonce"] = nonce.into();
+    }
     let access = json!({
         "token_use": "access",
-        "client_id": CLIENT_ID,
+        "client_id": of.client,
         "scope": "aws.cognito.signin.user.admin",
         "version": 2,
         "username": of.user_name,
@@ -105,14 +111,14 @@ struct Access {
 
 /// Checks an access token: form, algorithm, key, signature, issuer, use and time; when it was issued comes
 /// back beside what it says.
-pub(super) fn verify(key: &SigningKey, issuer: &str, token: &str, now: i64) -> Result<(Claims, i64)> {
+pub(super) fn verify(key: &SigningKey, issuers: &[&str], token: &str, now: i64) -> Result<(Claims, i64)> {
     let invalid = |_| IdentityError::InvalidToken;
     let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
     if header.kid.as_deref() != Some(&key.kid) {
         return Err(IdentityError::InvalidToken);
     }
     let mut validation = Validation::new(Algorithm::ES256);
-    validation.set_issuer(&[issuer]);
+    validation.set_issuer(issuers);
     validation.set_required_spec_claims(&["iss", "sub"]);
     // The time is compared below: with the port's clock, and without leeway.
     validation.validate_exp = false;
@@ -178,7 +184,15 @@ mod tests {
         issue(
             key,
             "https://here",
-            &Subject { user_id: &user_id, user_name: name, session: "s1", began: now, privilege: Privilege::Admin },
+            &Subject {
+                user_id: &user_id,
+                user_name: name,
+                session: "s1",
+                began: now,
+                privilege: Privilege::Admin,
+                client: OWN_CLIENT,
+                nonce: None,
+            },
             now,
             "j1",
         )
@@ -189,11 +203,11 @@ mod tests {
     fn an_access_token_says_who_it_is_for_until_it_expires() {
         let key = key("k");
         let (_, access) = tokens(&key, "a@x.io", 1000);
-        let (claims, issued) = verify(&key, "https://here", &access, 1000).unwrap();
+        let (claims, issued) = verify(&key, &["https://here"], &access, 1000).unwrap();
         assert_eq!((claims.user_id.as_str(), claims.user_name.as_str(), claims.session.as_str()), ("u1", "a@x.io", "s1"));
         assert_eq!((claims.privilege, issued), (Privilege::Admin, 1000));
-        assert!(verify(&key, "https://here", &access, 1000 + TOKEN_SECONDS - 1).is_ok());
-        assert!(verify(&key, "https://here", &access, 1000 + TOKEN_SECONDS).is_err());
+        assert!(verify(&key, &["https://here"], &access, 1000 + TOKEN_SECONDS - 1).is_ok());
+        assert!(verify(&key, &["https://here"], &access, 1000 + TOKEN_SECONDS).is_err());
     }
 
     #[test]
@@ -217,11 +231,11 @@ mod tests {
             String::new(),
             "a.b.c".to_owned(),
         ] {
-            assert!(verify(&own, "https://here", &bad, 1000).is_err(), "{bad}");
+            assert!(verify(&own, &["https://here"], &bad, 1000).is_err(), "{bad}");
         }
-        assert!(verify(&own, "https://there", &access, 1000).is_err());
+        assert!(verify(&own, &["https://there"], &access, 1000).is_err());
         let renamed = SigningKey { kid: "k2".to_owned(), pair: own.pair };
-        assert!(verify(&renamed, "https://here", &access, 1000).is_err());
+        assert!(verify(&renamed, &["https://here"], &access, 1000).is_err());
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn app(ports: Ports, settings: &Settings) -> App {
 
 /// Every route, as the socket serves it.
 pub fn router(app: App) -> Router {
-    web::door::finish(user::router(app.clone()).merge(::node::router(app)))
+    web::door::finish(web::openapi::published(user::routes().merge(::node::routes())).router(app))
 }
 
 /// Says what takes long, once it does.

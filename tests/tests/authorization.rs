@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use expect_test::expect_file;
 use serde_json::json;
 use tests::{Call, Cloud, PASSWORD, User};
-use web::Routes;
 
 const NODE: &str = "node1";
 
@@ -20,7 +19,9 @@ fn example(route: &str, owner: &User) -> Call {
     let node = |call: Call| Call { uri: format!("{}?node_id={NODE}", call.uri), ..call };
     let call = Call::new(method.parse().unwrap(), path);
     match route {
-        "GET /apiversions" | "GET /mqtt_host" | "GET /healthz" | "GET /readyz" | "GET /v1/user" | "GET /v1/user2" => call,
+        "GET /apiversions" | "GET /mqtt_host" | "GET /openapi.json" | "GET /healthz" | "GET /readyz" | "GET /v1/user" | "GET /v1/user2" => {
+            call
+        }
         "POST /v1/user" | "POST /v1/user2" => call.json(&json!({ "user_name": "new@x.io", "password": PASSWORD })),
         "POST /v1/login" | "POST /v1/login2" => call.json(&json!({ "user_name": "owner@x.io", "password": PASSWORD })),
         "POST /v1/logout" | "POST /v1/logout2" => call.json(&json!({ "refreshtoken": owner.refresh })),
@@ -33,8 +34,7 @@ fn example(route: &str, owner: &User) -> Call {
 }
 
 fn routes() -> BTreeSet<String> {
-    let lists = [user::routes(), node::routes()];
-    lists.iter().flat_map(Routes::list).map(|(method, path)| format!("{method} {path}")).collect()
+    tests::routes().list().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
 }
 
 /// A cloud as it was before, for each call: the calls change things.
@@ -69,10 +69,18 @@ async fn call_as(who: &str, route: &str) -> String {
     let published = cloud.fleet.take().len();
     let failed = answer.status >= 400;
     assert!(!failed || published == 0, "{route} failed for {who} and published all the same");
+    assert!(described(&cloud, route, answer.status).await, "{route} answers {} to {who}, which /openapi.json does not say", answer.status);
     match answer.json()["error_code"].as_u64() {
         Some(code) => format!("{} {code}", answer.status),
         None => answer.status.to_string(),
     }
+}
+
+/// Does the document know the route's answers of this status?
+async fn described(cloud: &Cloud, route: &str, status: u16) -> bool {
+    let document = cloud.call(Call::get("/openapi.json")).await.expect(200);
+    let (method, path) = route.split_once(' ').expect("method and path");
+    document["paths"][path][method.to_ascii_lowercase()]["responses"].get(status.to_string()).is_some()
 }
 
 #[tokio::test]

@@ -5,10 +5,14 @@ use axum::{
     extract::{FromRequest, Request},
     http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use shared::Refusal;
 
-use crate::{App, Failure};
+use crate::{
+    App, Failure,
+    openapi::{Input, Operation},
+};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -34,5 +38,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             Refusal::InvalidBody(why.to_lowercase())
         })?;
         Ok(Self(parsed))
+    }
+}
+
+impl<T: JsonSchema> Input for Body<T> {
+    fn describe(operation: &mut Operation) {
+        operation.body::<T>();
+        operation.refuse(StatusCode::BAD_REQUEST);
+        operation.refuse(StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

@@ -11,8 +11,15 @@ use shared::{
     access::{Grant, Load, grant, role::Role},
 };
 
-use super::{ip::ClientIp, query::Query};
-use crate::{App, Failure, throttle::Throttle};
+use super::{
+    ip::ClientIp,
+    query::{OfNode, Query},
+};
+use crate::{
+    App, Failure,
+    openapi::{Input, Operation},
+    throttle::Throttle,
+};
 
 /// Says who may come in.
 pub trait Gate {}
@@ -56,6 +63,33 @@ impl Gate for Attempt {}
 impl Gate for Caller {}
 impl<R, L> Gate for Allowed<R, L> {}
 
+impl Input for Public {
+    fn describe(_: &mut Operation) {}
+}
+
+impl Input for Attempt {
+    fn describe(operation: &mut Operation) {
+        operation.refuse(StatusCode::TOO_MANY_REQUESTS);
+        operation.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+impl Input for Caller {
+    fn describe(operation: &mut Operation) {
+        operation.need_token();
+        operation.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+impl<R, L> Input for Allowed<R, L> {
+    fn describe(operation: &mut Operation) {
+        Caller::describe(operation);
+        operation.query::<OfNode>();
+        operation.need("node_id");
+        operation.refuse(StatusCode::BAD_REQUEST);
+    }
+}
+
 impl FromRequestParts<App> for Public {
     type Rejection = Failure;
 
@@ -91,8 +125,8 @@ impl<R: Role, L: Load> FromRequestParts<App> for Allowed<R, L> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Caller(caller) = Caller::from_request_parts(parts, app).await?;
-        let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let node = query.node_id()?.ok_or(Refusal::NodeIdMissing)?;
+        let Query(of): Query<OfNode> = Query::parse(parts.uri.query().unwrap_or_default())?;
+        let node = of.id()?.ok_or(Refusal::NodeIdMissing)?;
         let granted = grant::grant(&app.ports, &caller, node).await?;
         Ok(Self { grant: granted.grant, caller, loaded: granted.loaded })
     }

@@ -2,6 +2,7 @@
 //! 100010.
 
 use axum::Json;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{
     access::role::Secondary,
@@ -11,12 +12,12 @@ use web::Allowed;
 
 /// `{"connectivity":{"connected":<bool>,"timestamp":<ms>}}`; `{"connectivity":{}}` of a node that never
 /// connected.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Status {
     connectivity: Connectivity,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Connectivity {
     #[serde(skip_serializing_if = "Option::is_none")]
     connected: Option<bool>,

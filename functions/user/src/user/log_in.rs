@@ -2,6 +2,7 @@
 //! session, a refresh token extends one. Errors: 101001, 101003, 101009, 101015, 101017, 101019.
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     Refusal,
@@ -10,7 +11,7 @@ use shared::{
 use web::{App, Attempt, Body, Result};
 
 /// The body of either way.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     user_name: Option<String>,
     password: Option<String>,
@@ -18,7 +19,7 @@ pub struct Request {
 }
 
 /// `LoginSuccessResponse`; without the refresh token `LoginExtendSessionResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Reply {
     status: &'static str,
     description: &'static str,

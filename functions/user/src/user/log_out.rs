@@ -2,20 +2,34 @@
 //! the query (CLI) or in the body (SDK). Error: 101036.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{Refusal, user::log_out};
 use web::{App, Body, Caller, Query, Result, reply::Success};
 
 /// The body, all of it optional.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     refreshtoken: Option<String>,
     logout_all: Option<bool>,
 }
 
+/// The query, all of it optional.
+#[derive(Deserialize, JsonSchema)]
+pub struct Which {
+    /// End every session of the user.
+    #[schemars(with = "Option<bool>")]
+    logout_all: Option<String>,
+}
+
 /// Ends sessions.
-pub async fn post(Caller(caller): Caller, State(app): State<App>, query: Query, Body(request): Body<Request>) -> Result<Success> {
-    let all = match query.get("logout_all").map(str::to_ascii_lowercase).as_deref() {
+pub async fn post(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    Query(which): Query<Which>,
+    Body(request): Body<Request>,
+) -> Result<Success> {
+    let all = match which.logout_all.map(|all| all.to_ascii_lowercase()).as_deref() {
         None => request.logout_all.unwrap_or(false),
         Some("true") => true,
         Some("false") => false,

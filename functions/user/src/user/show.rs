@@ -1,12 +1,20 @@
 //! `GET /v1/user2` and `/v1/user` (contract `rest-1.md`, `GetUserResponse`).
 
 use axum::Json;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use web::{Caller, Query};
 
+/// What of it.
+#[derive(Deserialize, JsonSchema)]
+pub struct Filter {
+    /// With the user's own data.
+    custom_data: Option<bool>,
+}
+
 /// What is known of the caller.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Reply {
     user_id: String,
     user_name: String,
@@ -17,12 +25,12 @@ pub struct Reply {
 }
 
 /// The caller, from the token alone.
-pub async fn get(Caller(caller): Caller, query: Query) -> Json<Reply> {
+pub async fn get(Caller(caller): Caller, Query(filter): Query<Filter>) -> Json<Reply> {
     Json(Reply {
         user_id: caller.user_id().to_string(),
         user_name: caller.user_name().to_owned(),
         mfa: false,
         locale: "no_locale",
-        custom_data: (query.flag("custom_data") == Some(true)).then(Map::new),
+        custom_data: (filter.custom_data == Some(true)).then(Map::new),
     })
 }

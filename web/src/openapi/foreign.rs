@@ -1,0 +1,32 @@
+//! What libraries' types say.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use schemars::JsonSchema;
+
+use super::{Input, Operation, Output};
+
+impl<S> Input for State<S> {
+    fn describe(_: &mut Operation) {}
+}
+
+/// The route's path names what is read.
+impl<T> Input for Path<T> {
+    fn describe(_: &mut Operation) {}
+}
+
+impl<T: JsonSchema> Output for Json<T> {
+    fn describe(operation: &mut Operation) {
+        operation.answer::<T>(StatusCode::OK);
+    }
+}
+
+impl<T: Output, E: Output> Output for Result<T, E> {
+    fn describe(operation: &mut Operation) {
+        T::describe(operation);
+        E::describe(operation);
+    }
+}

@@ -11,11 +11,11 @@ const BUILD: &str = concat!("raincloud ", env!("CARGO_PKG_VERSION"));
 #[derive(Serialize, JsonSchema)]
 pub struct Reply {
     supported_versions: [&'static str; 1],
-    additional_info: [Version; 1],
+    additional_info: [Spoken; 1],
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Version {
+struct Spoken {
     version: &'static str,
     build_info: &'static str,
     release_notes: &'static str,
@@ -23,5 +23,5 @@ struct Version {
 
 /// The one version, and the build.
 pub async fn get(_: Public) -> Json<Reply> {
-    Json(Reply { supported_versions: ["v1"], additional_info: [Version { version: "v1", build_info: BUILD, release_notes: "" }] })
+    Json(Reply { supported_versions: ["v1"], additional_info: [Spoken { version: "v1", build_info: BUILD, release_notes: "" }] })
 }

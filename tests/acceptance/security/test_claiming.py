@@ -117,6 +117,7 @@ def test_a_claimed_certificate_is_for_its_own_client_id(cloud, user, claimed, de
             Device(cloud, credentials, client_id=other).connect()
 
 
+@pytest.mark.filterwarnings("ignore:Attribute's length")
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_name_that_means_something_is_certified_to_nobody(user, key, name):
     good(initiate(user, new_mac()))

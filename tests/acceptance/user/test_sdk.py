@@ -2,6 +2,8 @@
 
 import base64
 import json
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from support.sdk import SdkError
@@ -147,3 +149,58 @@ def test_an_account_is_deleted(sdk, user, cloud, needs):
     assert sdk.call("user.confirmAccountDeletion", cloud.code(user.name))["status"] == "success"
     with rejected(101_009):
         sdk.call("auth.login", user.name, user.password)
+
+
+# Signing in by a browser.
+
+
+class _Form(HTMLParser):
+    """The first form of a page: where it goes, and what it holds."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.action, self.fields, self.inside = None, {}, False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        told = dict(attributes)
+        if tag == "form" and self.action is None:
+            self.action, self.inside = told.get("action") or "", True
+        elif tag == "input" and self.inside and told.get("name"):
+            self.fields[told["name"]] = told.get("value") or ""
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag != "form"
+
+
+def test_an_app_signs_in_by_a_browser(new_sdk, cloud, user, needs):
+    needs("GET", "/authorize")
+    redirect, seen = "http://localhost:34567/", []
+
+    def browse(url):
+        """The app's browser: the page, its form, and back to the app with a code."""
+        seen.append(parse_qs(urlsplit(url).query))
+        http = cloud.http()
+        page = http.get(url.removeprefix(cloud.base))
+        assert page.status_code == 200, page.text
+        form = _Form(page.text)
+        fields = {**form.fields, "user_name": user.name, "password": user.password}
+        action = urljoin(url, form.action)
+        assert action.startswith(cloud.base), "the form goes nowhere else"
+        back = http.post(action.removeprefix(cloud.base), data=fields, allow_redirects=False)
+        assert back.status_code in (302, 303) and back.headers["location"].startswith(redirect), back.text
+        return parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
+
+    sdk = new_sdk(authUrl=cloud.base, redirectUrl=redirect, clientId="raincloud")
+    sdk.answers = {"getOauthCode": browse}
+    sdk.call("auth.loginWithOauth", "COGNITO", keep="user")
+    assert seen[0]["redirect_uri"] == [redirect] and seen[0]["response_type"] == ["code"], seen
+    info = sdk.call("user.getUserInfo")
+    assert info["username"] == user.name and info["userId"] == user.id == user_id(sdk)
+    # The session is one like any other: it is extended, and it ends.
+    tokens = sdk.call("storage.all")
+    assert tokens.keys() == {ACCESS, ID, REFRESH}
+    sdk.call("storage.set", ACCESS, forget(tokens[ACCESS]))
+    assert sdk.call("user.getUserInfo")["username"] == user.name
+    assert sdk.call("user.logout")["status"] == "success"
+    assert cloud.http().post("/v1/login2", json={"refreshtoken": tokens[REFRESH]}).status_code == 400

@@ -18,6 +18,13 @@ impl<T> Input for Path<T> {
     fn describe(_: &mut Operation) {}
 }
 
+/// The handler itself says why something can't be read.
+impl<T: Input, E> Input for Result<T, E> {
+    fn describe(operation: &mut Operation) {
+        T::describe(operation);
+    }
+}
+
 impl<T: JsonSchema> Output for Json<T> {
     fn describe(operation: &mut Operation) {
         operation.answer::<T>(StatusCode::OK);

@@ -3,7 +3,8 @@
 //!
 //! An extractor says what it reads ([`Input`]) and an answer what it says ([`Output`]); a handler that takes
 //! or gives anything else is no route. Types of queries and bodies derive `JsonSchema`; their doc comments
-//! become descriptions. [`Routes`] add path, method and one line.
+//! become descriptions. [`Routes`] add path, method and one line. A Lambda has its own function's routes only,
+//! so the document of the whole is served where all routes are: by the server.
 
 mod document;
 mod foreign;

@@ -15,7 +15,8 @@ pub struct Operation {
     body: Option<Value>,
     answers: BTreeMap<u16, Answer>,
     refusals: BTreeSet<u16>,
-    private: bool,
+    /// The ways to be let in; none is needed where there are none.
+    security: Vec<Value>,
 }
 
 /// What stands under one status.
@@ -88,8 +89,14 @@ impl Operation {
 
     /// It needs an access token.
     pub fn need_token(&mut self) {
-        self.private = true;
+        self.security.push(json!({ "AccessToken": [] }));
         self.refuse(StatusCode::UNAUTHORIZED);
+    }
+
+    /// It takes an access token, and does something else without.
+    pub fn offer_token(&mut self) {
+        self.security.push(json!({}));
+        self.need_token();
     }
 
     /// The statuses of its refusals.
@@ -115,8 +122,8 @@ impl Operation {
             operation.insert("requestBody".to_owned(), body);
         }
         operation.insert("responses".to_owned(), responses.into());
-        if self.private {
-            operation.insert("security".to_owned(), json!([{ "AccessToken": [] }]));
+        if !self.security.is_empty() {
+            operation.insert("security".to_owned(), self.security.into());
         }
         operation.into()
     }
@@ -159,5 +166,45 @@ fn missing_is_not_null(schema: &mut Value) {
         Value::Object(parts) => parts.values_mut().for_each(missing_is_not_null),
         Value::Array(parts) => parts.iter_mut().for_each(missing_is_not_null),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only describes")]
+    struct Thing {
+        /// What it is called.
+        name: String,
+        size: Option<i64>,
+    }
+
+    #[test]
+    fn an_operation_says_what_it_reads_and_answers() {
+        let mut operation = Operation::default();
+        operation.query::<Thing>();
+        operation.body::<Thing>();
+        operation.answer::<Vec<String>>(StatusCode::OK);
+        operation.answer::<Vec<i64>>(StatusCode::OK);
+        operation.answer::<Vec<i64>>(StatusCode::OK);
+        operation.answer_empty(StatusCode::NO_CONTENT);
+        operation.offer_token();
+        let told = operation.into_json("/things/{id}");
+        let names: Vec<_> = told["parameters"].as_array().unwrap().iter().map(|one| [&one["name"], &one["in"], &one["required"]]).collect();
+        assert_eq!(json!(names), json!([["id", "path", true], ["name", "query", true], ["size", "query", false]]));
+        assert_eq!(told["parameters"][1]["description"], "What it is called.");
+        // What is missing from a query is not there; in a body some clients send null.
+        assert_eq!(told["parameters"][2]["schema"]["type"], "integer");
+        let body = &told["requestBody"];
+        assert_eq!(
+            (&body["required"], &body["content"][JSON]["schema"]["properties"]["size"]["type"]),
+            (&json!(true), &json!(["integer", "null"]))
+        );
+        assert_eq!(told["responses"]["200"]["content"][JSON]["schema"]["anyOf"].as_array().map(Vec::len), Some(2));
+        assert_eq!(told["responses"]["204"], json!({ "description": "No Content" }));
+        assert_eq!(told["responses"]["401"]["$ref"], "#/components/responses/401");
+        assert_eq!(told["security"], json!([{}, { "AccessToken": [] }]));
     }
 }

@@ -1,8 +1,6 @@
 //! The document that the API serves of itself. `UPDATE_EXPECT=1` writes the snapshot anew: read the
 //! difference, since clients are generated from it.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
-
 use std::collections::HashSet;
 
 use expect_test::expect_file;

@@ -18,8 +18,8 @@ use tokio::{
 };
 
 use crate::{
-    Hooks, Limits, Message, Peer, Reason, Stats, connect,
-    guard::caught,
+    Failed, Hooks, Limits, Message, Peer, Reason, Refusal, Stats, connect,
+    guard::{caught, caught_call},
     link::Link,
     message::Routed,
     queue::Delivery,
@@ -86,7 +86,7 @@ impl Broker {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(registered) = Registered::new(&self.inner) else {
-            count(&self.inner.shared.counters.refused);
+            self.inner.refused(Failed::Refused(Refusal::ServerBusy));
             return;
         };
         self.inner.timers.run(&self.inner);
@@ -200,6 +200,12 @@ impl Drop for Registered {
 }
 
 impl Inner {
+    /// Counts a connection that did not come about.
+    pub(crate) fn refused(&self, why: Failed) {
+        count(&self.shared.counters.refused);
+        caught_call(|| self.hooks.failed(why));
+    }
+
     /// The session of this client id; a new one if there is none.
     pub(crate) fn session(&self, client_id: &str) -> Arc<Session> {
         let mut sessions = self.sessions.lock();

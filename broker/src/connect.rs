@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    Connection, Limits, Message, Peer, Protocol, Reason, Refusal,
+    Connection, Failed, Limits, Message, Peer, Protocol, Reason, Refusal,
     broker::Inner,
     connection::{Running, Terms},
     guard::{caught, caught_call},
@@ -24,12 +24,6 @@ use crate::{
     will::Will,
     wire::{Accept, Codec, Connect, Incoming, Outgoing},
 };
-
-/// Why a connection did not come about.
-enum Failed {
-    Refused(Refusal),
-    Ended(Reason),
-}
 
 impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
@@ -85,7 +79,7 @@ where
         }
         Err(failed) => failed,
     };
-    count(&broker.shared.counters.refused);
+    broker.refused(failed);
     match failed {
         Failed::Refused(refusal) => {
             tracing::debug!(%remote, %refusal, "connection refused");

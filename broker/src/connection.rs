@@ -256,6 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
     }
 
     pub(super) fn send(&mut self, packet: &Outgoing<'_>) {
+        tracing::trace!(client_id = self.terms.connection.client_id, %packet, "to the client");
         self.io.will_write();
         self.codec.encode(packet, &mut self.io.output);
     }
@@ -322,6 +323,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Running<S> {
     async fn packet(&mut self, packet: Incoming, now: Instant) -> Result<(), Reason> {
+        tracing::trace!(client_id = self.terms.connection.client_id, %packet, "from the client");
         match packet {
             Incoming::Publish(publish) => return self.take_publish(*publish, now).await,
             Incoming::PubAck(id) => {

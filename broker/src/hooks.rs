@@ -44,6 +44,11 @@ pub trait Hooks: Send + Sync + 'static {
     ///
     /// An error of [`Event::Connected`] refuses the connection as "server unavailable"; other errors are logged.
     fn event(&self, connection: &Arc<Connection>, event: Event) -> BoxFuture<'static, Result<(), EventFailed>>;
+
+    /// A connection did not come about, also where the broker itself decided so; for who counts. Must not wait.
+    fn failed(&self, why: Failed) {
+        let _ = why;
+    }
 }
 
 /// A connection as hooks see it.
@@ -133,6 +138,15 @@ pub enum Event {
         /// Why.
         reason: Reason,
     },
+}
+
+/// Why a connection did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// It was refused.
+    Refused(Refusal),
+    /// It ended before it was decided.
+    Ended(Reason),
 }
 
 /// Why [`Hooks::event`] could not do its work.

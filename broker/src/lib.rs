@@ -69,7 +69,7 @@ pub use broker::Broker;
 pub use bytes::Bytes;
 pub use bytestring::ByteString;
 pub use futures_util::future::BoxFuture;
-pub use hooks::{Action, Connection, Event, EventFailed, Hooks, Peer, Protocol, Reason, Refusal};
+pub use hooks::{Action, Connection, Event, EventFailed, Failed, Hooks, Peer, Protocol, Reason, Refusal};
 pub use limits::Limits;
 pub use message::{Message, Properties, QoS};
 pub use stats::Stats;

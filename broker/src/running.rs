@@ -154,7 +154,7 @@ impl Events {
                 let client_id = connection.client_id.clone();
                 let result = caught(async move { hooks.event(&connection, event).await }).await;
                 if let Some(Err(error)) = &result {
-                    tracing::warn!(client_id, %error, "an event failed");
+                    tracing::error!(client_id, %error, "an event failed");
                 }
                 result.is_some()
             }));

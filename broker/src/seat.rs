@@ -89,7 +89,7 @@ impl Seat {
                 Ok(())
             }
             Some(Err(error)) => {
-                tracing::warn!(client_id = self.connection.client_id, %error, "the Connected event failed");
+                tracing::error!(client_id = self.connection.client_id, %error, "the Connected event failed");
                 Err(Refusal::ServerUnavailable)
             }
             None => Err(Refusal::ServerUnavailable),
@@ -164,7 +164,7 @@ async fn tell_disconnected(broker: &Inner, connection: &Arc<Connection>, reason:
     let (hooks, told) = (Arc::clone(&broker.hooks), Arc::clone(connection));
     let event = Event::Disconnected { reason };
     if let Some(Err(error)) = caught(async move { hooks.event(&told, event).await }).await {
-        tracing::warn!(client_id = connection.client_id, %error, "the Disconnected event failed");
+        tracing::error!(client_id = connection.client_id, %error, "the Disconnected event failed");
     }
 }
 

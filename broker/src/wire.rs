@@ -1,6 +1,7 @@
 //! One packet model for both protocol versions, so that everything else is written once. The formats themselves are the
 //! codec's affair.
 
+mod shown;
 mod v3;
 mod v5;
 

@@ -1,21 +1,19 @@
 //! The commands.
 
-use std::{
-    ffi::OsString,
-    io::{self, IsTerminal as _},
-    process::ExitCode,
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     admin::AdminCommand,
+    backup::{BackupArgs, RestoreArgs},
+    logging,
     mailbox::MailboxArgs,
     node::NodeArgs,
     say,
     serve::ServeArgs,
-    settings::{self, LogFilter, ParseError},
+    settings::{self, ParseError},
 };
 
 /// Commands that take none of the settings.
@@ -44,6 +42,10 @@ enum Command {
     #[command(subcommand)]
     Admin(AdminCommand),
     Node(Box<NodeArgs>),
+    /// Save everything that the data folder holds in one file, also while it is served
+    Backup(BackupArgs),
+    /// Make a data folder from a backup
+    Restore(RestoreArgs),
     /// Print a settings file that shows every setting, its meaning and its default
     Settings,
 }
@@ -91,22 +93,17 @@ impl Cli {
     async fn dispatch(self) -> anyhow::Result<()> {
         match self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve))) {
             Command::Serve(args) => {
-                log(&args.settings.log);
-                crate::serve::run(*args).await
+                let said = logging::start(&args.settings.log, args.settings.log_format);
+                crate::serve::run(*args, said).await
             }
             Command::Mailbox(args) => crate::mailbox::run(args).await,
             Command::Admin(command) => crate::admin::run(command).await,
             Command::Node(args) => crate::node::run(*args).await,
+            Command::Backup(args) => crate::backup::run(args).await,
+            Command::Restore(args) => crate::backup::restore(args).await,
             Command::Settings => Ok(say::line(settings::example().trim_end())?),
         }
     }
-}
-
-fn log(filter: &LogFilter) {
-    let subscriber =
-        tracing_subscriber::fmt().with_env_filter(filter.filter()).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    // Fails only where a test has one already.
-    let _ = subscriber.try_init();
 }
 
 #[cfg(test)]
@@ -143,7 +140,14 @@ mod tests {
             "raincloud admin node add --data x --out y --count 3 --key rsa --host z --json",
             "raincloud admin node list --data x --json",
             "raincloud admin node revoke --data x n1",
+            "raincloud admin claim add --data x --mac 240ac4aabbcc --secret-file y --json",
+            "raincloud admin claim add --csv -",
+            "raincloud admin claim list --json",
+            "raincloud admin claim remove 240AC4AABBCC",
             "raincloud settings",
+            "raincloud backup --data x --to y --force --json",
+            "raincloud backup --verify y",
+            "raincloud restore --from y --data x --force --json",
         ] {
             assert!(parsed(good).is_ok(), "{good}: {:?}", parsed(good));
         }
@@ -153,6 +157,14 @@ mod tests {
             "raincloud admin node add",
             "raincloud admin node add --out y --count 0",
             "raincloud admin node revoke a/b",
+            "raincloud admin claim add",
+            "raincloud admin claim add --mac 240AC4AABBC",
+            "raincloud admin claim add --mac 240AC4AABBCC --csv x",
+            "raincloud admin claim add --csv x --secret-file y",
+            "raincloud admin claim remove",
+            "raincloud backup",
+            "raincloud backup --to y --verify y",
+            "raincloud restore --data x",
             "raincloud fly",
             "raincloud --http eighty",
         ] {

@@ -47,13 +47,18 @@ pub fn create(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
 /// Writes a file that is not there yet, to disk. Until the folder is synced too, its name may be lost; and
 /// a reader may see it half. For files in a folder that nobody knows yet.
 pub fn write_new(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+    let mut file = open_new(path, readers)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Opens a file that is not there yet, for writing.
+pub fn open_new(path: &Path, readers: Readers) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, if readers == Readers::Owner { 0o600 } else { 0o644 });
-    let mut file = options.open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+    options.open(path)
 }
 
 fn write_part(path: &Path, content: &[u8], readers: Readers) -> io::Result<PathBuf> {
@@ -71,9 +76,14 @@ fn forget(part: &Path) {
 
 /// Brings to disk the name that the file has in its folder.
 pub fn sync_name(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
+}
+
+/// Brings to disk the names that the folder holds.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        File::open(path)?.sync_all()?;
     }
     Ok(())
 }

@@ -5,9 +5,12 @@
 //! | `raincloud.db` (and `-wal`, `-shm`) | the database: `SQLite` |
 //! | `ca.crt`, `ca.key` | our CA; clients and nodes trust the first, the second is the owner's greatest secret |
 //! | `server.crt`, `server.key` | the server's certificate, issued anew when needed |
-//! | `mailbox/` | letters with confirmation codes |
+//! | `acme/` | a certificate from an authority and the account with it, if one is ordered |
+//! | `mailbox/` | letters with confirmation codes, where they are not sent by SMTP |
+//! | `outbox/` | letters on their way to the mail server |
 //! | `raincloud.toml` | settings, if the owner puts them here |
 //! | `serving` | locked while a server runs |
+//! | `backed-up` | when the newest backup was made |
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -17,7 +20,22 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::files;
+use crate::files::{self, Readers};
+
+/// The database's name.
+pub const DATABASE: &str = "raincloud.db";
+/// The name of what a server locks.
+pub const SERVING: &str = "serving";
+const BACKED_UP: &str = "backed-up";
+
+/// Is this, by its path in the folder, something that is of the moment alone: made anew when it is missing,
+/// or not whole?
+pub fn is_passing(name: &str) -> bool {
+    let beside = name.strip_prefix(DATABASE).is_some_and(|rest| ["-wal", "-shm", "-journal"].contains(&rest));
+    beside
+        || [SERVING, BACKED_UP].contains(&name)
+        || name.split('/').any(|part| Path::new(part).extension().is_some_and(|end| end == "part"))
+}
 
 /// A data folder that exists.
 #[derive(Clone, Debug)]
@@ -52,7 +70,7 @@ impl Folder {
 
     /// The database.
     pub fn database(&self) -> PathBuf {
-        self.path.join("raincloud.db")
+        self.path.join(DATABASE)
     }
 
     /// The mailbox.
@@ -60,15 +78,30 @@ impl Folder {
         self.path.join("mailbox")
     }
 
+    /// The outbox.
+    pub fn outbox(&self) -> PathBuf {
+        self.path.join("outbox")
+    }
+
     /// The CA's certificate.
     pub fn ca(&self) -> PathBuf {
         self.path.join("ca.crt")
     }
 
+    /// Remembers that a backup was made of this moment, in seconds.
+    pub fn note_backup(&self, at: i64) -> io::Result<()> {
+        files::replace(&self.path.join(BACKED_UP), at.to_string().as_bytes(), Readers::All)
+    }
+
+    /// The moment of the newest backup, in seconds, if there was one. Reads a small file.
+    pub fn backed_up(&self) -> Option<i64> {
+        fs::read_to_string(self.path.join(BACKED_UP)).ok()?.trim().parse().ok()
+    }
+
     /// Takes the folder for one server, as long as the file that comes back is open. The system gives it
     /// back however the process ends.
     pub fn serve(&self) -> anyhow::Result<File> {
-        let path = self.path.join("serving");
+        let path = self.path.join(SERVING);
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = opened.map_err(|error| cannot("write into the data folder", &self.path, &error))?;
         match file.try_lock() {

@@ -174,7 +174,7 @@ mod tests {
             let settings = web::Settings { mqtt_host: "localhost".to_owned(), mqtt_cred_host: "localhost".to_owned() };
             hooks.begin(App::new(ports.clone(), settings));
             for (node, mark) in [("n1", 1), ("n2", 2), ("gone", 3)] {
-                certificate::register(&ports, &grant(node), &Fingerprint([mark; 32])).await.unwrap();
+                certificate::register(&ports, &grant(node), &test::certificate(mark)).await.unwrap();
             }
             certificate::revoke(&ports, &grant("gone")).await.unwrap();
             Self { hooks, ports, table, _folder: folder }

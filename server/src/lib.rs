@@ -2,29 +2,42 @@
 //!
 //! In reading order:
 //! * [`cli`]: the commands; [`settings`]: flags, variables and the settings file;
-//! * [`serve`]: everything put together; [`wiring`]: the ports; [`folder`]: the data folder;
-//! * [`front`]: who comes in; [`tls`] and [`ca`]: with which certificates;
+//! * [`serve`]: everything put together; [`sockets`]: what is listened on; [`wiring`]: the ports; [`folder`]: the data folder;
+//! * [`front`]: who comes in; [`tls`], [`certificates`] and [`ca`]: with which certificates;
+//! * [`reach`]: how others find and trust it; [`lan`]: the home network; [`acme`]: certificates from an authority;
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
-//! * [`admin`]: adding, listing and revoking nodes; `mailbox`: letters; `node`: a simulated device;
-//! * [`welcome`], [`say`]: what people read; [`files`], [`signals`], [`open_files`], [`seldom`]: small tools.
+//! * `leaving`: accounts that go;
+//! * [`metrics`] and [`logging`]: what an operator watches;
+//! * [`admin`]: adding, listing and revoking nodes; `backup`: saving and restoring; `mailbox`: letters; `node`: a simulated device;
+//! * [`welcome`], [`firmware`], [`say`]: what people read; [`files`], [`signals`], [`open_files`], [`seldom`]: small tools.
 
+pub mod acme;
 pub mod admin;
 pub mod arrival;
+mod backup;
 pub mod ca;
+pub mod certificates;
 pub mod cli;
 pub mod files;
+pub mod firmware;
 pub mod folder;
 pub mod front;
 pub mod hooks;
+pub mod lan;
+mod leaving;
+pub mod logging;
 mod mailbox;
+pub mod metrics;
 mod node;
 pub mod open_files;
+pub mod reach;
 pub mod revocations;
 pub mod say;
 pub mod seldom;
 pub mod serve;
 pub mod settings;
 pub mod signals;
+pub mod sockets;
 #[cfg(test)]
 mod test;
 pub mod tls;

@@ -72,14 +72,14 @@ async fn read(ports: &Ports, mut after: Option<Cursor>) -> shared::Result<Option
 mod tests {
     use std::sync::Arc;
 
-    use shared::{access::Grant, node::certificate::Fingerprint};
+    use shared::access::Grant;
 
     use super::*;
     use crate::test::{self, Recorder};
 
     async fn revoke(ports: &Ports, node: &str, mark: u8) {
         let grant = Grant::trusted_because("test", node.parse().unwrap());
-        certificate::register(ports, &grant, &Fingerprint([mark; 32])).await.unwrap();
+        certificate::register(ports, &grant, &test::certificate(mark)).await.unwrap();
         // As another process does it, which has no connections.
         let elsewhere = Ports { fleet: Arc::new(Recorder::default()), ..ports.clone() };
         certificate::revoke(&elsewhere, &grant).await.unwrap();

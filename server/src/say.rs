@@ -60,6 +60,22 @@ pub fn moment(seconds: i64) -> String {
     format!("{date} {:02}:{:02}:{:02} UTC", time.hour(), time.minute(), time.second())
 }
 
+/// A number of bytes as people read it: `1.5 MB`.
+pub fn size(bytes: u64) -> String {
+    let (mut tenths, mut unit) = (u128::from(bytes) * 10, 0);
+    while tenths >= 10_000 && unit < 4 {
+        (tenths, unit) = (tenths / 1000, unit + 1);
+    }
+    let unit = ["bytes", "kB", "MB", "GB", "TB"][unit];
+    if unit == "bytes" { format!("{bytes} {unit}") } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
+}
+
+/// Bytes in hex, in small letters.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
@@ -74,6 +90,14 @@ mod tests {
         let error = anyhow::anyhow!("inner").context("outer: inner");
         assert_eq!(one_line(&error), "outer: inner");
         assert!(is_closed_pipe(&anyhow::Error::new(io::Error::from(io::ErrorKind::BrokenPipe)).context("x")));
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        let cases = [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (1_550_000, "1.5 MB"), (u64::MAX, "18446744.0 TB")];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text);
+        }
     }
 
     #[test]

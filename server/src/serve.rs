@@ -11,18 +11,23 @@ use shared::{
     node::certificate,
     port::{Rules, clock::Clock as _},
 };
-use tokio::net::TcpListener;
 use web::{App, throttle::Throttle};
 
 use crate::{
-    ca::{self, Authority, ServerCertificate},
+    acme::{self, Tokens},
     folder::Folder,
-    front::{self, Front, Speaks},
+    front::{self, Front},
     hooks::NodeHooks,
-    open_files, revocations, say,
-    settings::{Port, Settings},
+    leaving,
+    logging::Said,
+    metrics::{self, Looks, Metrics},
+    open_files,
+    reach::{self, Reach},
+    revocations, say,
+    settings::{Settings, Switch},
     signals::Stop,
-    tls::{Registry, Serves, Tls},
+    sockets::{Listeners, Sockets},
+    tls::{Registry, Tls},
     welcome::Welcome,
     wiring,
 };
@@ -47,14 +52,13 @@ pub struct ServeArgs {
 }
 
 /// Serves until a signal comes.
-pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
+pub async fn run(args: ServeArgs, said: Arc<Said>) -> anyhow::Result<()> {
     let ServeArgs { settings, json } = args;
     let mut stop = Stop::on_signals()?;
-    let server = tokio::select! {
-        started = Server::start(&settings) => started?,
+    let (server, welcome) = tokio::select! {
+        started = Server::start(&settings, said) => started?,
         () = stop.wait() => return Ok(()),
     };
-    let welcome = server.welcome(&settings);
     // Nodes are served whether or not somebody reads this.
     let told = if json { say::json(&welcome.json()) } else { say::line(welcome.text()) };
     if let Err(error) = told {
@@ -64,33 +68,27 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     tracing::info!("stopping; a second signal ends at once");
     stop.end_at_next();
     server.stop().await;
+    tracing::info!("stopped");
     Ok(())
 }
 
 /// What runs.
 struct Server {
-    folder: Folder,
     _serving: File,
-    again: bool,
-    sockets: Sockets,
     front: Front,
+    reach: reach::Kept,
     table: Arc<SqliteTable>,
-    watch: tokio::task::JoinHandle<()>,
+    watches: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Server {
-    async fn start(settings: &Settings) -> anyhow::Result<Self> {
+    async fn start(settings: &Settings, said: Arc<Said>) -> anyhow::Result<(Self, Welcome)> {
         let folder = Folder::make(&settings.place.data)?;
         let serving = folder.serve()?;
         let listeners = Listeners::open(settings)?;
         let sockets = listeners.addresses()?;
-        let now = SystemClock.now();
-        let authority = Authority::open(folder.path(), now)?;
-        let names = ca::all_names(&settings.names.hosts, settings.bind);
-        let certificate = ServerCertificate::open(folder.path(), &authority, &names, now)?;
-        if certificate.new && !authority.is_new() {
-            tracing::info!("the server has a new certificate");
-        }
+        let reach = Reach::open(settings, &folder, &sockets, SystemClock.now()).await?;
+        let metrics = Arc::new(Metrics::default());
         let again = folder.database().exists();
         let table = patiently("opening the database", wiring::open_table(folder.database())).await?;
         let registry: Arc<Registry> = {
@@ -100,43 +98,43 @@ impl Server {
                 Ok(record.as_ref().and_then(certificate::read))
             })
         };
-        let tls = Tls::new(certificate, registry).context("the server's certificate can't be used")?;
+        let tls = Tls::new(&reach.certificates, registry).context("TLS can't be served")?;
 
         let max_nodes = room_for_nodes(settings);
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
-        let broker = Broker::new(Arc::clone(&hooks) as Arc<_>, limits(max_nodes));
+        let counted = metrics::hooks::Measured { inner: Arc::clone(&hooks), metrics: Arc::clone(&metrics) };
+        let broker = Broker::new(Arc::new(counted), limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
-        let rules = Rules { desired_seconds: settings.desired_seconds };
-        let ports = wiring::ports(&folder, Arc::clone(&table), fleet, rules)?;
-        let app = app(ports.clone(), settings);
+        let (mail, delivery) = wiring::mail(&folder, settings)?;
+        let (ports, meter) = wiring::measured_ports(Arc::clone(&table), mail, fleet, rules(settings), &metrics);
+        let app = app(ports.clone(), settings, reach.names.mqtt_host());
         hooks.begin(app.clone());
 
-        let front = Front::new(router(app), broker, max_nodes, settings.max_http as usize);
-        listeners.open_to(&front, &tls);
-        let watch = tokio::spawn(revocations::watch(ports));
-        Ok(Self { folder, _serving: serving, again, sockets, front, table, watch })
-    }
-
-    fn welcome(&self, settings: &Settings) -> Welcome {
-        let data = &settings.place.data;
-        Welcome {
-            program: std::env::args().next().unwrap_or_else(|| "raincloud".to_owned()),
-            names: settings.names.clone(),
-            bind: settings.bind,
-            http: self.sockets.http,
-            https: self.sockets.https,
-            mqtts: self.sockets.mqtts,
-            data: self.folder.path().to_owned(),
-            ca: self.folder.ca(),
-            data_flag: if data.as_os_str() == "./raincloud-data" { String::new() } else { format!(" --data {}", data.display()) },
-            again: self.again,
-        }
+        let looks = Looks {
+            broker: broker.clone(),
+            table: Arc::clone(&table),
+            certificates: Arc::clone(&reach.certificates),
+            meter,
+            counts: Arc::clone(&app.counts),
+            said,
+            folder: folder.clone(),
+        };
+        let page = metrics.router(looks);
+        let welcome = welcome(settings, &folder, &sockets, &reach, again);
+        let api = metrics::http::measured(served(app, reach.tokens()), Arc::clone(&metrics));
+        let front = Front::new(api, broker, max_nodes, settings.max_http as usize, metrics);
+        listeners.open_to(&front, &tls, page);
+        sockets.log();
+        let reach = reach.keep(&sockets);
+        let mut watches = vec![tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports))];
+        watches.extend(delivery.map(|delivery| tokio::spawn(delivery.run())));
+        Ok((Self { _serving: serving, front, reach, table, watches }, welcome))
     }
 
     /// What was acknowledged is on disk already; this also ends what is under way, in order.
     async fn stop(self) {
-        self.front.close(ENDING).await;
-        self.watch.abort();
+        tokio::join!(self.front.close(ENDING), self.reach.stop());
+        self.watches.iter().for_each(tokio::task::JoinHandle::abort);
         if tokio::time::timeout(CLOSING, self.table.close()).await.is_err() {
             tracing::warn!("the database did not close in time; what was acknowledged is safe");
         }
@@ -156,8 +154,36 @@ fn limits(max_nodes: usize) -> Limits {
     Limits { connections: max_nodes, max_qos: QoS::AtLeastOnce, retained_messages: 0, ..Limits::default() }
 }
 
-fn app(ports: Ports, settings: &Settings) -> App {
-    let host = settings.names.mqtt_host().to_owned();
+fn rules(settings: &Settings) -> Rules {
+    Rules {
+        desired_seconds: settings.desired_seconds,
+        history: settings.node_history == Switch::On,
+        guest_days: settings.guest_days.0,
+        claims_per_user: settings.claims_per_user,
+    }
+}
+
+fn welcome(settings: &Settings, folder: &Folder, sockets: &Sockets, reach: &Reach, again: bool) -> Welcome {
+    let data = &settings.place.data;
+    Welcome {
+        program: std::env::args().next().unwrap_or_else(|| "raincloud".to_owned()),
+        names: reach.names.clone(),
+        public: reach.public.clone(),
+        lan: reach.lan.clone(),
+        bind: sockets.ip().unwrap_or(settings.bind),
+        http: sockets.http,
+        https: sockets.https,
+        mqtts: sockets.mqtts,
+        metrics: sockets.metrics,
+        data: folder.path().to_owned(),
+        ca: folder.ca(),
+        data_flag: if data.as_os_str() == "./raincloud-data" { String::new() } else { format!(" --data {}", data.display()) },
+        again,
+    }
+}
+
+fn app(ports: Ports, settings: &Settings, mqtt_host: &str) -> App {
+    let host = mqtt_host.to_owned();
     let app = App::new(ports, web::Settings { mqtt_host: host.clone(), mqtt_cred_host: host });
     match NonZeroU32::new(settings.attempts_per_minute) {
         Some(tries) => app.throttled(Throttle::per_minute(tries)),
@@ -167,7 +193,16 @@ fn app(ports: Ports, settings: &Settings) -> App {
 
 /// Every route, as the socket serves it.
 pub fn router(app: App) -> Router {
-    web::door::finish(web::openapi::published(user::routes().merge(::node::routes())).router(app))
+    served(app, None)
+}
+
+/// The same, with what an authority is answered while it checks whose a name is.
+fn served(app: App, tokens: Option<Tokens>) -> Router {
+    let router = web::openapi::published(user::routes().merge(::node::routes())).router(app.clone());
+    web::door::finish(match tokens {
+        Some(tokens) => router.merge(acme::router(tokens, app)),
+        None => router,
+    })
 }
 
 /// Says what takes long, once it does.
@@ -178,54 +213,4 @@ async fn patiently<T>(what: &str, step: impl Future<Output = T>) -> T {
     }
     say::note(format_args!("{what} takes a while ..."));
     step.await
-}
-
-/// The sockets that are listened on.
-struct Listeners {
-    http: Option<TcpListener>,
-    https: Option<TcpListener>,
-    mqtts: Option<TcpListener>,
-}
-
-/// Their addresses.
-struct Sockets {
-    http: Option<std::net::SocketAddr>,
-    https: Option<std::net::SocketAddr>,
-    mqtts: Option<std::net::SocketAddr>,
-}
-
-impl Listeners {
-    fn open(settings: &Settings) -> anyhow::Result<Self> {
-        for (one, other, flags) in [
-            (settings.http, settings.https, "--http and --https"),
-            (settings.http, settings.mqtts, "--http and --mqtts"),
-            (settings.https, settings.mqtts, "--https and --mqtts"),
-        ] {
-            anyhow::ensure!(one != other || matches!(one, Port::Off | Port::At(0)), "{flags} name the same port");
-        }
-        let listen = |port, flag| match port {
-            Port::Off => Ok(None),
-            Port::At(port) => front::listen(settings.bind, port, flag).map(Some),
-        };
-        let http = listen(settings.http, "--http")?;
-        let https = listen(settings.https, "--https")?;
-        let mqtts = listen(settings.mqtts, "--mqtts")?;
-        anyhow::ensure!(http.is_some() || https.is_some() || mqtts.is_some(), "all ports are off: there is nothing to serve");
-        Ok(Self { http, https, mqtts })
-    }
-
-    fn addresses(&self) -> anyhow::Result<Sockets> {
-        let address = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
-        Ok(Sockets { http: address(&self.http)?, https: address(&self.https)?, mqtts: address(&self.mqtts)? })
-    }
-
-    fn open_to(self, front: &Front, tls: &Tls) {
-        let https = Speaks::Tls(tls.clone(), Serves::HttpAndMqtt);
-        let mqtts = Speaks::Tls(tls.clone(), Serves::Mqtt);
-        for (listener, speaks) in [(self.http, Speaks::Plain), (self.https, https), (self.mqtts, mqtts)] {
-            if let Some(listener) = listener {
-                front.open(listener, speaks);
-            }
-        }
-    }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use embedded::{clock::SystemClock, sqlite::SqliteTable};
+use embedded::{clock::SystemClock, local, sqlite::SqliteTable};
 use parking_lot::Mutex;
 use shared::{
     Ports,
+    node::certificate::{Fingerprint, NewCertificate},
     port::{
         Rules,
         fleet::{Fleet, FleetError},
@@ -44,6 +45,11 @@ impl Fleet for Recorder {
     }
 }
 
+/// A certificate that is known by this mark.
+pub(crate) fn certificate(mark: u8) -> NewCertificate {
+    NewCertificate { fingerprint: Fingerprint([mark; 32]), der: vec![mark] }
+}
+
 /// Ports over a database of their own.
 pub(crate) fn ports(fleet: Arc<dyn Fleet>) -> (Ports, TempDir) {
     let (ports, _, folder) = ports_and_table(fleet);
@@ -55,5 +61,5 @@ pub(crate) fn ports_and_table(fleet: Arc<dyn Fleet>) -> (Ports, Arc<SqliteTable>
     let folder = tempfile::tempdir().unwrap();
     let data = Folder::make(folder.path()).unwrap();
     let table = Arc::new(SqliteTable::memory(Arc::new(SystemClock)).unwrap());
-    (wiring::ports(&data, Arc::clone(&table), fleet, Rules::default()).unwrap(), table, folder)
+    (local::ports(Arc::clone(&table) as _, wiring::mailbox(&data).unwrap(), fleet, Rules::default()), table, folder)
 }

@@ -5,10 +5,10 @@
 //! * No session is resumed, because that would skip the registry.
 //! * One port serves HTTPS and MQTT: a client that names `x-amzn-mqtt-ca` or `mqtt` by ALPN speaks MQTT and
 //!   must have a certificate; any other is asked for none (contract `mqtt-and-node.md` §1.1).
+//! * An authority that names only `acme-tls/1` gets the answer to its question (RFC 8737), and nothing else.
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
-use ring::digest::{SHA256, digest};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
@@ -19,31 +19,26 @@ use rustls::{
 };
 use shared::node::certificate::{Certificate, Fingerprint};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     time::timeout,
 };
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use x509_parser::parse_x509_certificate;
 
-use crate::ca::ServerCertificate;
+use crate::certificates::{Certificates, Proofs};
 
 /// What AWS calls MQTT with a client certificate; the firmware's default.
 pub const AMAZON_MQTT: &[u8] = b"x-amzn-mqtt-ca";
 /// The registered name.
 pub const MQTT: &[u8] = b"mqtt";
 const HTTP: &[u8] = b"http/1.1";
+/// How an authority asks whose a name is.
+const ACME: &[u8] = b"acme-tls/1";
 /// For the whole handshake, from the first byte.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks a certificate up without waiting.
 pub type Registry = dyn Fn(&Fingerprint) -> Result<Option<Certificate>, String> + Send + Sync;
-
-/// The SHA-256 of a certificate.
-pub fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
-    Fingerprint(bytes)
-}
 
 /// Takes TLS connections.
 #[derive(Clone)]
@@ -52,6 +47,7 @@ pub struct Tls {
     http_by_name: Arc<ServerConfig>,
     mqtt: Arc<ServerConfig>,
     mqtt_by_name: Arc<ServerConfig>,
+    acme: Arc<ServerConfig>,
 }
 
 /// A connection after its handshake.
@@ -60,6 +56,8 @@ pub enum Secured<S> {
     Http(TlsStream<S>),
     /// A node whose certificate counts.
     Mqtt(TlsStream<S>, broker::Peer),
+    /// An authority that has its answer.
+    Proved,
 }
 
 /// What a port is for.
@@ -72,19 +70,20 @@ pub enum Serves {
 }
 
 impl Tls {
-    /// TLS with this certificate and this registry of nodes.
-    pub fn new(server: ServerCertificate, registry: Arc<Registry>) -> Result<Self, Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = || ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&[&TLS13, &TLS12]);
-        let chain = vec![server.certificate];
-        let http = builder()?.with_no_client_auth().with_single_cert(chain.clone(), server.key.clone_key())?;
-        let verifier = Arc::new(Registered { registry, provider: Arc::clone(&provider) });
-        let mqtt = builder()?.with_client_cert_verifier(verifier).with_single_cert(chain, server.key)?;
+    /// TLS with these certificates and this registry of nodes.
+    pub fn new(certificates: &Arc<Certificates>, registry: Arc<Registry>) -> Result<Self, Error> {
+        let provider = certificates.provider();
+        let builder = || ServerConfig::builder_with_provider(Arc::clone(provider)).with_protocol_versions(&[&TLS13, &TLS12]);
+        let http = builder()?.with_no_client_auth().with_cert_resolver(Arc::clone(certificates) as _);
+        let verifier = Arc::new(Registered { registry, provider: Arc::clone(provider) });
+        let mqtt = builder()?.with_client_cert_verifier(verifier).with_cert_resolver(Arc::clone(certificates) as _);
+        let acme = builder()?.with_no_client_auth().with_cert_resolver(Arc::new(Proofs(Arc::clone(certificates))));
         Ok(Self {
             http: config(&http, &[]),
             http_by_name: config(&http, &[HTTP]),
             mqtt: config(&mqtt, &[]),
             mqtt_by_name: config(&mqtt, &[AMAZON_MQTT, MQTT]),
+            acme: config(&acme, &[ACME]),
         })
     }
 
@@ -102,6 +101,11 @@ impl Tls {
     {
         let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let offered: Vec<&[u8]> = start.client_hello().alpn().into_iter().flatten().collect();
+        if offered == [ACME] {
+            let mut stream = start.into_stream(Arc::clone(&self.acme)).await?;
+            stream.shutdown().await?;
+            return Ok(Secured::Proved);
+        }
         // With a list of names rustls refuses a client that offers only others, so there is one only where
         // it will find one.
         let (mqtt, config) = if offered.iter().any(|name| [AMAZON_MQTT, MQTT].contains(name)) {
@@ -120,7 +124,7 @@ impl Tls {
         // The verifier is mandatory, so there is a certificate; without one nobody gets in.
         let certificates = stream.get_ref().1.peer_certificates();
         let certificate = certificates.and_then(<[_]>::first).ok_or(io::ErrorKind::PermissionDenied)?;
-        let peer = broker::Peer { fingerprint: fingerprint(certificate).0, common_name: common_name(certificate) };
+        let peer = broker::Peer { fingerprint: Fingerprint::of(certificate).0, common_name: common_name(certificate) };
         Ok(Secured::Mqtt(stream, peer))
     }
 }
@@ -160,7 +164,7 @@ impl ClientCertVerifier for Registered {
     }
 
     fn verify_client_cert(&self, leaf: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: UnixTime) -> Result<ClientCertVerified, Error> {
-        match (self.registry)(&fingerprint(leaf)) {
+        match (self.registry)(&Fingerprint::of(leaf)) {
             Ok(Some(Certificate { revoked: false, .. })) => Ok(ClientCertVerified::assertion()),
             Ok(Some(_)) => Err(CertificateError::Revoked.into()),
             Ok(None) => Err(CertificateError::UnknownIssuer.into()),

@@ -3,13 +3,29 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
-use embedded::{clock::SystemClock, local, sqlite::SqliteTable};
+use embedded::{
+    clock::SystemClock,
+    fleet::Elsewhere,
+    local,
+    mailbox::Mailbox,
+    smtp::{self, Delivery},
+    sqlite::SqliteTable,
+};
 use shared::{
     Ports,
-    port::{Rules, fleet::Fleet},
+    port::{
+        Rules,
+        fleet::Fleet,
+        mail::Mail,
+        table::metered::{Meter, Metered},
+    },
 };
 
-use crate::folder::Folder;
+use crate::{
+    folder::Folder,
+    metrics::{self, Metrics},
+    settings::Settings,
+};
 
 /// Opens the database, off the tasks that serve others.
 pub async fn open_table(path: PathBuf) -> anyhow::Result<Arc<SqliteTable>> {
@@ -18,8 +34,40 @@ pub async fn open_table(path: PathBuf) -> anyhow::Result<Arc<SqliteTable>> {
     Ok(Arc::new(table))
 }
 
-/// All ports over this folder's mailbox, this table and this fleet.
-pub fn ports(folder: &Folder, table: Arc<SqliteTable>, fleet: Arc<dyn Fleet>, rules: Rules) -> anyhow::Result<Ports> {
-    let mailbox = folder.mailbox();
-    local::ports(table, &mailbox, fleet, rules).with_context(|| format!("cannot open the mailbox {}", mailbox.display()))
+/// The folder's mailbox.
+pub fn mailbox(folder: &Folder) -> anyhow::Result<Arc<dyn Mail>> {
+    let path = folder.mailbox();
+    Ok(Arc::new(Mailbox::open(&path).with_context(|| format!("cannot open the mailbox {}", path.display()))?))
+}
+
+/// By SMTP, which something has to bring out, or into the folder's mailbox.
+pub fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mail>, Option<Delivery>)> {
+    let Some(url) = settings.smtp.clone() else { return Ok((mailbox(folder)?, None)) };
+    let from = settings.mail_from.clone().context("--smtp needs --mail-from, the address that letters are from")?;
+    let (smtp, delivery) = smtp::open(&folder.outbox(), &smtp::Settings { url, from }).context("letters cannot be sent")?;
+    Ok((Arc::new(smtp), Some(delivery)))
+}
+
+/// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.
+pub fn ports_beside(folder: &Folder, table: Arc<SqliteTable>) -> anyhow::Result<Ports> {
+    Ok(local::ports(table, mailbox(folder)?, Arc::new(Elsewhere), Rules::default()))
+}
+
+/// All ports over these, with all that is asked of them counted.
+pub fn measured_ports(
+    table: Arc<SqliteTable>,
+    mail: Arc<dyn Mail>,
+    fleet: Arc<dyn Fleet>,
+    rules: Rules,
+    metrics: &Arc<Metrics>,
+) -> (Ports, Arc<Meter>) {
+    let meter = Arc::new(Meter::default());
+    table.observe({
+        let metrics = Arc::clone(metrics);
+        move |commit| metrics.commit(commit)
+    });
+    let table = Metered { inner: table, meter: Arc::clone(&meter) };
+    let mail = metrics::mail::Measured { inner: mail, metrics: Arc::clone(metrics) };
+    let fleet = metrics::fleet::Measured { inner: fleet, metrics: Arc::clone(metrics) };
+    (local::ports(Arc::new(table), Arc::new(mail), Arc::new(fleet), rules), meter)
 }

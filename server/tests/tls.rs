@@ -10,12 +10,14 @@ use std::{
 
 use raincloud::{
     ca::{Authority, Issued, KeyKind, ServerCertificate, all_names},
-    tls::{Secured, Serves, Tls, fingerprint},
+    certificates::{Certificates, own::Own},
+    tls::{Secured, Serves, Tls},
 };
 use rcgen::{KeyPair, PublicKeyData as _};
 use rustls::{
-    ClientConfig, RootCertStore, SupportedProtocolVersion,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, pem::PemObject as _},
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime, pem::PemObject as _},
     version::{TLS12, TLS13},
 };
 use shared::node::certificate::{Certificate, Fingerprint};
@@ -35,6 +37,7 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 struct World {
     folder: tempfile::TempDir,
     authority: Authority,
+    certificates: Arc<Certificates>,
     tls: Tls,
     known: Known,
 }
@@ -52,15 +55,17 @@ impl World {
         let authority = Authority::open(folder.path(), NOW).unwrap();
         let names = all_names(&[], [127, 0, 0, 1].into());
         let server = ServerCertificate::open(folder.path(), &authority, &names, time::OffsetDateTime::now_utc().unix_timestamp()).unwrap();
+        let certificates = Certificates::new();
+        certificates.show_own(server.certificate, server.key).unwrap();
         let known = Known::default();
         let registry = Arc::clone(&known);
-        let tls =
-            Tls::new(server, Arc::new(move |fingerprint: &Fingerprint| Ok(registry.lock().unwrap().get(&fingerprint.0).cloned()))).unwrap();
-        Self { folder, authority, tls, known }
+        let registry = move |fingerprint: &Fingerprint| Ok(registry.lock().unwrap().get(&fingerprint.0).cloned());
+        let tls = Tls::new(&certificates, Arc::new(registry)).unwrap();
+        Self { folder, authority, certificates, tls, known }
     }
 
     fn register(&self, certificate: &CertificateDer<'_>, revoked: bool) {
-        self.known.lock().unwrap().insert(fingerprint(certificate).0, Certificate { node: NODE.parse().unwrap(), revoked });
+        self.known.lock().unwrap().insert(Fingerprint::of(certificate).0, Certificate { node: NODE.parse().unwrap(), revoked });
     }
 
     fn issue(&self, kind: KeyKind) -> Identity {
@@ -88,6 +93,7 @@ impl World {
                     stream.write_all(b"!").await.map_err(|error| error.to_string())?;
                     Ok(Some(peer))
                 }
+                Ok(Secured::Proved) => panic!("nobody asked for a proof"),
                 Err(error) => Err(error.to_string()),
             }
         });
@@ -140,7 +146,7 @@ async fn a_registered_certificate_of_either_kind_gets_in_also_from_another_ca() 
             let outcome = world.connect(Serves::Mqtt, Some(&who), &[], version).await;
             let peer = outcome.server.unwrap().unwrap();
             assert_eq!(peer.common_name.as_deref(), Some(NODE));
-            assert_eq!(peer.fingerprint, fingerprint(&who.0[0]).0);
+            assert_eq!(peer.fingerprint, Fingerprint::of(&who.0[0]).0);
             assert_eq!(outcome.client, Ok(None));
         }
     }
@@ -231,6 +237,126 @@ async fn no_session_is_resumed_so_revoking_holds_at_once() {
         assert_eq!(server.await.unwrap(), [true, false]);
     }
     drop(world.folder);
+}
+
+/// A certificate that no CA of ours signed, for these names.
+fn foreign(names: &[&str]) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let pair = KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    (params.self_signed(&pair).unwrap().into(), PrivatePkcs8KeyDer::from(pair.serialize_der()).into())
+}
+
+/// The certificate that the server shows to who names this host and these protocols.
+async fn shown(world: &World, name: &str, alpn: &[&str]) -> Option<CertificateDer<'static>> {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let tls = world.tls.clone();
+    let server = tokio::spawn(async move { tls.accept(far, Serves::HttpAndMqtt).await });
+    let mut config = ClientConfig::builder_with_provider(world.certificates.provider().clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anything))
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let stream = TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(name.to_owned()).unwrap(), near).await;
+    let certificate = stream.ok().map(|stream| stream.get_ref().1.peer_certificates().unwrap()[0].clone());
+    drop(server.await.unwrap());
+    certificate
+}
+
+#[tokio::test]
+async fn a_public_certificate_serves_the_names_in_it_and_is_exchanged_while_serving() {
+    let world = World::new();
+    let own = shown(&world, "cloud.example.com", &[]).await.unwrap();
+    assert_eq!(shown(&world, "localhost", &[]).await.as_ref(), Some(&own));
+    let (first, key) = foreign(&["cloud.example.com", "*.wild.example.com"]);
+    world.certificates.show_public(vec![first.clone()], key).unwrap();
+    for (name, is) in [
+        ("cloud.example.com", &first),
+        ("a.wild.example.com", &first),
+        ("wild.example.com", &own),
+        ("other.example.com", &own),
+        ("localhost", &own),
+        ("127.0.0.1", &own),
+    ] {
+        assert_eq!(shown(&world, name, &["http/1.1"]).await.as_ref(), Some(is), "{name}");
+    }
+    let (second, key) = foreign(&["cloud.example.com", "127.0.0.1"]);
+    world.certificates.show_public(vec![second.clone()], key).unwrap();
+    assert_eq!(shown(&world, "cloud.example.com", &[]).await.as_ref(), Some(&second));
+    assert_eq!(shown(&world, "127.0.0.1", &[]).await.as_ref(), Some(&second), "it holds an address, for those who name nobody");
+    let (third, _) = foreign(&["cloud.example.com"]);
+    let (_, key) = foreign(&["cloud.example.com"]);
+    assert!(world.certificates.show_public(vec![third], key).is_err(), "they don't belong together");
+    assert_eq!(shown(&world, "cloud.example.com", &[]).await.as_ref(), Some(&second));
+}
+
+#[tokio::test]
+async fn our_own_certificate_is_exchanged_when_half_its_life_is_over() {
+    let world = World::new();
+    let own = Own { folder: world.folder.path().to_owned(), hosts: Vec::new(), bind: [127, 0, 0, 1].into(), lan: None };
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let first = shown(&world, "localhost", &[]).await.unwrap();
+    assert!(!own.show(&world.authority, &world.certificates, now + 400 * 86_400).unwrap());
+    assert_eq!(shown(&world, "localhost", &[]).await.unwrap(), first);
+    assert!(own.show(&world.authority, &world.certificates, now + 420 * 86_400).unwrap());
+    assert_ne!(shown(&world, "localhost", &[]).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn an_authority_gets_its_answer_only_while_there_is_one() {
+    let world = World::new();
+    assert_eq!(shown(&world, "cloud.example.com", &["acme-tls/1"]).await, None);
+    let pair = KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["cloud.example.com".to_owned()]).unwrap();
+    params.custom_extensions = vec![rcgen::CustomExtension::new_acme_identifier(&[7; 32])];
+    let (proof, key) = (CertificateDer::from(params.self_signed(&pair).unwrap()), PrivatePkcs8KeyDer::from(pair.serialize_der()).into());
+    world.certificates.prove("cloud.example.com", proof.clone(), key).unwrap();
+    assert_eq!(shown(&world, "cloud.example.com", &["acme-tls/1"]).await, Some(proof.clone()));
+    assert_eq!(shown(&world, "other.example.com", &["acme-tls/1"]).await, None);
+    assert_ne!(shown(&world, "cloud.example.com", &["http/1.1"]).await, Some(proof.clone()));
+    assert_ne!(shown(&world, "cloud.example.com", &["acme-tls/1", "http/1.1"]).await, Some(proof), "no authority asks so");
+    world.certificates.prove_no_more("cloud.example.com");
+    assert_eq!(shown(&world, "cloud.example.com", &["acme-tls/1"]).await, None);
+}
+
+/// Takes any certificate: the test looks at it itself.
+#[derive(Debug)]
+struct Anything;
+
+impl ServerCertVerifier for Anything {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
 }
 
 #[tokio::test]

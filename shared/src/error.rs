@@ -1,10 +1,13 @@
 //! Why the domain does not do what it was asked. `web` has the one table that turns these into
 //! statuses, numbers and bodies.
 
-use crate::port::{
-    fleet::FleetError,
-    identity::IdentityError,
-    table::{BatchError, TableError},
+use crate::{
+    claim::profile::MakeError,
+    port::{
+        fleet::FleetError,
+        identity::IdentityError,
+        table::{BatchError, TableError},
+    },
 };
 
 /// A refusal: the request is at fault, nothing was changed. The variants are the contract's meanings
@@ -36,6 +39,50 @@ pub enum Refusal {
     WrongCode,
     #[error("the account is not confirmed yet")]
     NotConfirmed,
+    #[error("the account is disabled, please contact the administrator")]
+    AccountDisabled,
+    #[error("the user does not exist")]
+    NoAccount,
+    #[error("the verification code is missing")]
+    CodeMissing,
+    #[error("the password is missing")]
+    PasswordMissing,
+    #[error("the new password is missing")]
+    NewPasswordMissing,
+    #[error("the password is incorrect")]
+    WrongOldPassword,
+    #[error("the session is missing")]
+    SessionMissing,
+    #[error("this is not for guest users")]
+    NotForGuests,
+    #[error("this is for guest users alone")]
+    ForGuestsAlone,
+    #[error("guest users are not enabled in this deployment")]
+    GuestsOff,
+    #[error("a guest's account can be converted to an e-mail address alone, not to a phone number")]
+    GuestNeedsEmail,
+    #[error("a name has 1 to 256 characters")]
+    InvalidName,
+    #[error("name, phone number or MFA is missing")]
+    NothingToUpdate,
+    #[error("no phone number was added: this deployment has no SMS")]
+    NoPhoneAdded,
+    #[error("the locale is not valid")]
+    InvalidLocale,
+    #[error("a tag is key:value, of at most 256 bytes, and there are at most 50")]
+    InvalidUserTags,
+    #[error("the operation is add or remove")]
+    InvalidTagOperation,
+    #[error("the verification code is missing")]
+    DeletionCodeMissing,
+    #[error("the verification code is incorrect")]
+    WrongDeletionCode,
+    #[error("there is no request to delete the account, or it has expired")]
+    NoDeletionRequest,
+    #[error("attempt limit exceeded, please request the deletion again")]
+    DeletionCodeSpent,
+    #[error("a super admin's account cannot be deleted")]
+    SuperAdminStays,
     #[error("the session has ended or the refresh token is not valid")]
     InvalidRefresh,
     #[error("attempt limit exceeded, please try after some time")]
@@ -70,6 +117,76 @@ pub enum Refusal {
     NoMappingRequest,
     #[error("the page to start from is not valid")]
     InvalidStart,
+    #[error("a timeout is between 0 and 100 years, in seconds")]
+    InvalidTimeout,
+    #[error("the mapping request has timed out")]
+    MappingTimedOut,
+    #[error("the response to the challenge is not valid")]
+    WrongResponse,
+    #[error("the mapping request is confirmed already")]
+    AlreadyMapped,
+    #[error("the mapping request has failed, timed out or was discarded")]
+    MappingEnded,
+    #[error("the node does not exist")]
+    NoSuchNode,
+    #[error("the group does not exist")]
+    NoSuchGroup,
+    #[error("the signature is missing")]
+    SignatureMissing,
+    #[error("the signature is not the node's for this very text")]
+    WrongSignature,
+    #[error("the signature is no hexadecimal number")]
+    InvalidSignature,
+    #[error("the timestamp is more than 5 minutes old or more than 5 seconds ahead")]
+    StaleTimestamp,
+    #[error("the action is config, params or initparams")]
+    UnknownAction,
+    #[error("the timestamp is missing from the payload")]
+    TimestampMissing,
+    #[error("the data is missing from the payload")]
+    DataMissing,
+    #[error("a MAC address (mac_addr) has 12 hexadecimal digits without separators")]
+    InvalidMac,
+    #[error("the platform is not known")]
+    InvalidPlatform,
+    #[error("the certificate request is not valid: {0}")]
+    InvalidCsr(&'static str),
+    #[error("chips of this platform are claimed with a user's token")]
+    NeedsUser,
+    #[error("the claim quota is used up: a user may claim {0} nodes")]
+    ClaimQuota(i64),
+    #[error("the certificate request is for a node id that was not given to this user")]
+    NotYourClaim,
+    #[error("the node was revoked by the owner of this cloud")]
+    NodeRevoked,
+    #[error("this deployment has no Matter attestation; claim without it")]
+    NoMatter,
+    #[error("the challenge response is wrong, or the challenge is not good any more")]
+    WrongProof,
+    #[error("the node does not belong to the user")]
+    NodeOfSomebodyElse,
+    #[error("the node whose tags are meant is missing")]
+    TaggedNodeMissing,
+    #[error("the node was not found")]
+    NodeNotFound,
+    #[error("only a primary user of the node may delete it")]
+    NotPrimaryOfAll,
+    #[error("only primary users may grant administrators access")]
+    NotYoursToGrant,
+    #[error("grant_admin_access is READ, WRITE or NONE")]
+    InvalidAdminAccess,
+    #[error("{0}")]
+    InvalidTags(String),
+    #[error("tags are joined by either AND or OR")]
+    MixedOperators,
+    #[error("too much data: {0}")]
+    TooMuchData(String),
+    #[error("this deployment does not keep which nodes users had")]
+    NoHistory,
+    #[error("node_id and node_type can't be given together")]
+    InvalidHistoryQuery,
+    #[error("node_type is rainmaker, rainmaker_matter, pure_matter or ocpp")]
+    InvalidNodeType,
 }
 
 /// Why the domain did not do it.
@@ -93,12 +210,24 @@ pub enum Error {
     /// Identity failed.
     #[error("identity failed: {0}")]
     Identity(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No certificate could be made.
+    #[error(transparent)]
+    Certificate(#[from] MakeError),
     /// A stored record is not what was written.
     #[error("a stored record is not readable: {0}")]
     Corrupt(&'static str),
 }
 
 impl Error {
+    /// The same; but where it is this refusal, the one that the contract has here in its place.
+    #[must_use]
+    pub fn instead(self, of: &Refusal, here: Refusal) -> Self {
+        match self {
+            Self::Refused(refusal) if refusal == *of => Self::Refused(here),
+            error => error,
+        }
+    }
+
     /// Is this a condition that did not hold when the batch was written?
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Table(error) if error.is_conflict())
@@ -112,7 +241,9 @@ impl From<IdentityError> for Error {
             IdentityError::WrongPassword => Refusal::WrongPassword,
             IdentityError::NotConfirmed => Refusal::NotConfirmed,
             IdentityError::AlreadyConfirmed => Refusal::AlreadyConfirmed,
-            IdentityError::WrongCode => Refusal::WrongCode,
+            IdentityError::Disabled => Refusal::AccountDisabled,
+            IdentityError::NoAccount => Refusal::NoAccount,
+            IdentityError::WrongCode | IdentityError::NoCode | IdentityError::CodeSpent => Refusal::WrongCode,
             IdentityError::TooManyTries => Refusal::TooManyTries,
             IdentityError::InvalidRefresh => Refusal::InvalidRefresh,
             IdentityError::InvalidToken => return Self::Unauthenticated,

@@ -5,10 +5,13 @@
 //! * [`id`]: node, user and request ids as types;
 //! * [`port`]: what the domain needs from outside, as traits;
 //! * [`access`]: who may do what; the only maker of a [`access::Grant`];
-//! * [`user`]: accounts: sign up, confirm, log in, refresh, log out;
-//! * [`node`]: a node's certificate, config, presence, and the list of a user's nodes;
+//! * [`user`]: accounts: signing up, logging in and out, passwords, guests, what users say of themselves,
+//!   deletion;
+//! * [`node`]: a node's certificate, config, presence, what it signed, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
+//! * [`claim`]: how a node gets its id and its certificate;
+//! * [`command`]: commands to nodes, and the form in which both sides write them;
 //! * [`event`]: what nodes send and what happens to their connections, and who handles it;
 //! * [`error`]: why something is not done.
 //!
@@ -17,13 +20,18 @@
 
 pub mod access;
 mod arrival;
+pub mod claim;
+pub mod command;
 pub mod error;
 pub mod event;
 pub mod id;
+mod json;
 pub mod mapping;
+mod merge;
 pub mod node;
 pub mod params;
 pub mod port;
+mod tag;
 pub mod user;
 
 pub use error::{Error, Refusal, Result};

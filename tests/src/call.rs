@@ -39,6 +39,11 @@ impl Call {
         Self::new(Method::PUT, uri)
     }
 
+    /// A DELETE.
+    pub fn delete(uri: &str) -> Self {
+        Self::new(Method::DELETE, uri)
+    }
+
     /// With this access token.
     #[must_use]
     pub fn by(mut self, token: &str) -> Self {

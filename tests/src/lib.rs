@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test that meets an error is to fail")]
 
 pub mod call;
+pub mod keys;
 pub mod ports;
 pub mod runtime_api;
 
@@ -14,8 +15,12 @@ use embedded::{accounts, accounts::Accounts, sqlite::SqliteTable};
 use serde_json::{Value, json};
 use shared::{
     Ports,
+    access::Grant,
     event::Event,
-    node::presence::{Change, Order},
+    node::{
+        certificate::{self, NewCertificate},
+        presence::{Change, Order},
+    },
     port::{
         Rules,
         clock::Clock as _,
@@ -28,6 +33,7 @@ use shared::{
 use web::{App, ClientIp, Routes, Settings};
 
 pub use call::{Answer, Call};
+pub use keys::NodeKey;
 use ports::{Clock, Fleet, Ids, Mail};
 
 /// A password that is good enough.
@@ -143,6 +149,14 @@ impl Cloud {
         self.call(Call::put("/v1/user/nodes/mapping").by(&user.access).json(&body)).await.expect(200);
         let half = json!({ "node_id": node, "user_id": user.id, "secret_key": "s3cret" });
         self.publish(node, "user/mapping", &half.to_string()).await.unwrap();
+    }
+
+    /// A new key of the node's, whose certificate is registered.
+    pub async fn key(&self, node: &str) -> NodeKey {
+        let key = NodeKey::new();
+        let grant = Grant::trusted_because("a test registers a node", node.parse().unwrap());
+        certificate::register(self.ports(), &grant, &NewCertificate::of(key.certificate(node))).await.unwrap();
+        key
     }
 
     /// A light that is mapped to the user, online, and has reported all it has.

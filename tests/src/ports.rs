@@ -85,6 +85,7 @@ pub struct Fleet {
     disconnected: Mutex<Vec<String>>,
     since: AtomicI64,
     deaf: AtomicBool,
+    only: Mutex<Option<String>>,
 }
 
 impl Fleet {
@@ -103,6 +104,11 @@ impl Fleet {
         self.deaf.store(deaf, Ordering::SeqCst);
     }
 
+    /// From now on there is a subscription to this topic alone.
+    pub fn listen_only_to(&self, topic: &str) {
+        *self.only.lock() = Some(topic.to_owned());
+    }
+
     /// The broker begins anew at this time, ms since the epoch.
     pub fn restart_at(&self, ms: i64) {
         self.since.store(ms, Ordering::SeqCst);
@@ -112,7 +118,8 @@ impl Fleet {
 #[async_trait]
 impl fleet::Fleet for Fleet {
     async fn publish(&self, topic: String, payload: Bytes) -> Result<Option<usize>, FleetError> {
-        if self.deaf.load(Ordering::SeqCst) {
+        let unheard = self.only.lock().as_ref().is_some_and(|only| *only != topic);
+        if unheard || self.deaf.load(Ordering::SeqCst) {
             return Ok(Some(0));
         }
         self.published.lock().push((topic, String::from_utf8(payload.to_vec()).unwrap()));

@@ -1,9 +1,14 @@
 //! What each operation asks of storage and of the broker, kept in `tests/snapshots/costs.txt` so that a
 //! change which makes one dearer is seen in review (`UPDATE_EXPECT=1` writes it anew).
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
+
+use data_encoding::{HEXLOWER, HEXUPPER};
 use expect_test::expect_file;
+use ring::hmac;
 use serde_json::json;
-use tests::{Call, Cloud, PASSWORD, User, light_config};
+use shared::claim::secret;
+use tests::{Call, Cloud, NodeKey, PASSWORD, User, light_config};
 
 struct Ledger {
     cloud: Cloud,
@@ -25,6 +30,19 @@ impl Ledger {
     }
 }
 
+async fn self_claim(ledger: &mut Ledger) {
+    let secret = "000102030405060708090a0b0c0d0e0f";
+    secret::add(ledger.cloud.ports(), &[("240AC4AABBCC".parse().unwrap(), secret.parse().unwrap())]).await.unwrap();
+    ledger.note("register a chip's secret");
+    let chip = json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" });
+    let told = ledger.cloud.call(Call::post("/claim/initiate").json(&chip)).await.expect(200);
+    ledger.note("a chip asks for a challenge");
+    let key = hmac::Key::new(hmac::HMAC_SHA512, &HEXLOWER.decode(secret.as_bytes()).unwrap());
+    let response = HEXUPPER.encode(hmac::sign(&key, told["challenge"].as_str().unwrap().as_bytes()).as_ref());
+    let body = json!({ "auth_id": told["auth_id"], "challenge_response": response, "csr": NodeKey::new().csr("240AC4AABBCC") });
+    ledger.call("a chip proves its secret", Call::post("/claim/verify").json(&body)).await;
+}
+
 async fn nodes(cloud: &Cloud, user: &User, count: usize) {
     for number in 0..count {
         cloud.light(user, &format!("n{number:04}")).await;
@@ -35,6 +53,7 @@ async fn nodes(cloud: &Cloud, user: &User, count: usize) {
 async fn operations_cost_what_is_written_down() {
     let cloud = Cloud::new();
     let owner = cloud.user("owner").await;
+    cloud.log_in("owner@x.io").await;
     nodes(&cloud, &owner, 130).await;
     cloud.meter.take();
     cloud.fleet.take();
@@ -47,8 +66,19 @@ async fn operations_cost_what_is_written_down() {
     ledger.call("confirm", Call::post("/v1/user2").json(&json!({ "user_name": "fresh@x.io", "verification_code": code }))).await;
     ledger.call("log in", Call::post("/v1/login2").json(&name)).await;
     ledger.call("refresh", Call::post("/v1/login2").json(&json!({ "refreshtoken": owner.refresh }))).await;
+    let asked = ledger.cloud.call(Call::post("/v1/login2").json(&json!({ "user_name": "fresh@x.io" }))).await.expect(200);
+    ledger.note("have a code for logging in sent");
+    let code = ledger.cloud.mail.code("fresh@x.io");
+    let by_code = json!({ "user_name": "fresh@x.io", "session": asked["session"], "verification_code": code });
+    ledger.call("log in by code", Call::post("/v1/login2").json(&by_code)).await;
+    ledger.call("ask for a new password", Call::put("/v1/forgotpassword2").json(&json!({ "user_name": "fresh@x.io" }))).await;
+    let change = json!({ "password": PASSWORD, "newpassword": PASSWORD });
+    ledger.call("change the password, 1 other session", by(Call::put("/v1/password2").json(&change))).await;
     ledger.call("log out", by(Call::post("/v1/logout2"))).await;
     ledger.call("show the user", by(Call::get("/v1/user2"))).await;
+    let data = json!({ "timeZone": { "value": "Europe/Berlin" } });
+    ledger.call("change custom data", by(Call::put("/v1/user/custom_data").json(&data))).await;
+    ledger.call("show custom data", by(Call::get("/v1/user/custom_data"))).await;
     ledger.call("list 10 nodes' ids", by(Call::get("/v1/user/nodes?num_records=10"))).await;
     ledger.call("list 10 nodes with details", by(Call::get("/v1/user/nodes?node_details=true&num_records=10"))).await;
     ledger.call("list a page of 100 nodes with details", by(Call::get("/v1/user/nodes?node_details=true"))).await;
@@ -83,7 +113,38 @@ async fn operations_cost_what_is_written_down() {
     let half = json!({ "node_id": "n9999", "user_id": owner.id, "secret_key": "s" }).to_string();
     ledger.cloud.publish("n9999", "user/mapping", &half).await.unwrap();
     ledger.note("node confirms a mapping");
+    let details = json!({ "tags": ["room:attic"], "metadata": { "k": 1 } });
+    ledger.call("tag a node", by(Call::put("/v1/user/nodes?node_id=n9999").json(&details))).await;
+    ledger.call("take a tag away", by(Call::delete("/v1/user/nodes?node_id=n9999").json(&json!({ "tags": ["room:attic"] })))).await;
+    ledger.call("list ids by tag, 100 nodes looked at", by(Call::get("/v1/user/nodes?tags=a:b"))).await;
+    ledger.call("list 100 nodes' status alone", by(Call::get("/v1/user/nodes?node_details=true&config=false&params=false"))).await;
+    ledger.call("a page of 25 nodes had", by(Call::get("/v1/user/nodes/history"))).await;
     let remove = json!({ "node_id": "n9999", "operation": "remove" });
     ledger.call("remove a mapping", by(Call::put("/v1/user/nodes/mapping").json(&remove))).await;
+    let key = ledger.cloud.key("n9998").await;
+    ledger.cloud.meter.take();
+    let told = ledger.cloud.call(by(Call::post("/v1/user/nodes/mapping/initiate"))).await.expect(200);
+    ledger.note("ask for a challenge");
+    let signature = key.sign(told["challenge"].as_str().unwrap());
+    let answer = json!({ "request_id": told["request_id"], "node_id": "n9998", "challenge_response": signature });
+    ledger.call("map by a signed challenge", by(Call::post("/v1/user/nodes/mapping/verify").json(&answer))).await;
+    let payload = r#"{"data":{"Light":{"Power":true}},"timestamp":1790000002}"#;
+    let signed = json!({ "node_payload": payload, "signature": key.sign(payload) });
+    ledger.call("bring a param that a node signed", by(Call::post("/v1/user/nodes/n9998/proxy/params").json(&signed))).await;
+    let chip = json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" });
+    let told = ledger.cloud.call(by(Call::post("/claim/initiate").json(&chip))).await.expect(200);
+    ledger.note("claim: an id");
+    ledger.call("claim: the same id again", by(Call::post("/claim/initiate").json(&chip))).await;
+    let csr = json!({ "csr": key.csr(told["node_id"].as_str().unwrap()) });
+    ledger.call("claim: a certificate, the CA's first", by(Call::post("/claim/verify").json(&csr))).await;
+    ledger.call("claim: the same certificate again", by(Call::post("/claim/verify").json(&csr))).await;
+    let csr = json!({ "csr": NodeKey::new().csr(told["node_id"].as_str().unwrap()) });
+    ledger.call("claim: a certificate in place of another", by(Call::post("/claim/verify").json(&csr))).await;
+    self_claim(&mut ledger).await;
+    ledger.call("delete a node", by(Call::delete("/v1/user/nodes/n0001"))).await;
+    ledger.cloud.publish("n0002", "from-node", "\u{1}\0\u{3}\u{1}\0\u{5}\u{2}\0\0").await.unwrap();
+    ledger.note("node asks for commands, none waits");
+    ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();
+    ledger.note("node alerts");
     expect_file!["../snapshots/costs.txt"].assert_eq(&ledger.lines.concat());
 }

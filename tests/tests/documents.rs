@@ -20,7 +20,7 @@ fn every_path_that_a_document_names_exists() {
 
 /// In backticks, with a slash, of path characters alone, and relative: addresses and topics are not.
 fn is_path(code: &str) -> bool {
-    let known = ["shared", "web", "functions", "adapters", "broker", "server", "tests", "docs", ".ci"];
+    let known = ["shared", "web", "functions", "adapters", "broker", "server", "tests", "docs", "packaging", ".ci"];
     let first = code.split('/').next().unwrap_or_default();
     code.contains('/') && known.contains(&first) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte))
 }

@@ -7,11 +7,31 @@
 mod account;
 #[path = "domain/certificate.rs"]
 mod certificate;
+#[path = "domain/challenge.rs"]
+mod challenge;
+#[path = "domain/checklist.rs"]
+mod checklist;
+#[path = "domain/claim.rs"]
+mod claim;
+#[path = "domain/deletion.rs"]
+mod deletion;
+#[path = "domain/details.rs"]
+mod details;
+#[path = "domain/guest.rs"]
+mod guest;
+#[path = "domain/history.rs"]
+mod history;
 #[path = "domain/list.rs"]
 mod list;
 #[path = "domain/mapping.rs"]
 mod mapping;
 #[path = "domain/params.rs"]
 mod params;
+#[path = "domain/password.rs"]
+mod password;
 #[path = "domain/presence.rs"]
 mod presence;
+#[path = "domain/profile.rs"]
+mod profile;
+#[path = "domain/proxy.rs"]
+mod proxy;

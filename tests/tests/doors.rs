@@ -87,6 +87,16 @@ async fn both_doors_answer_alike() {
         Call::get("/v1/user/nodes/mapping?&request_id=a@b,c").by("TOKEN"),
         Call::put("/v1/user/nodes/mapping").by("TOKEN").json(&json!({ "node_id": "n1", "secret_key": "s", "operation": "add" })),
         Call::put("/v1/user/nodes/params").by("TOKEN").json(&json!([{ "node_id": "n1", "payload": { "Lücke": { "x": 1 } } }])),
+        Call::post("/v1/user/nodes/mapping/initiate").by("TOKEN").json(&json!({ "timeout": 360 })),
+        Call::post("/v1/user/nodes/n%2F1/proxy/params").by("TOKEN").json(&json!({})),
+        Call::post("/v1/user/nodes/%ff/proxy/params").by("TOKEN").json(&json!({})),
+        Call::post("/claim/initiate").by("TOKEN").json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "host" })),
+        Call::post("/claim/initiate").json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" })),
+        Call::post("/claim/verify").by("TOKEN").json(&json!({ "csr": "none" })),
+        Call::put("/v1/user/nodes?node_id=n1").by("TOKEN").json(&json!({ "tags": ["a:b"] })),
+        Call::delete("/v1/user/nodes?node_id=n1").by("TOKEN").json(&json!({ "tags": ["a:b"] })),
+        Call::delete("/v1/user/nodes/n%2F1").by("TOKEN"),
+        Call::get("/v1/user/nodes/history?node_type=toaster").by("TOKEN"),
         Call::post("/v1/logout2").by("TOKEN"),
     ];
     for call in calls {

@@ -89,7 +89,19 @@ impl From<Error> for Failure {
 fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
     let code = match refusal {
         Refusal::InvalidBody(_) => 100_006,
-        Refusal::InvalidRequest(_) | Refusal::InvalidParam(_) => 100_012,
+        // Claiming, all after the first three, has no numbers of its own in the contract.
+        Refusal::InvalidRequest(_)
+        | Refusal::InvalidParam(_)
+        | Refusal::GuestsOff
+        | Refusal::InvalidMac
+        | Refusal::InvalidPlatform
+        | Refusal::InvalidCsr(_)
+        | Refusal::NeedsUser
+        | Refusal::ClaimQuota(_)
+        | Refusal::NotYourClaim
+        | Refusal::NodeRevoked
+        | Refusal::NoMatter
+        | Refusal::WrongProof => 100_012,
         Refusal::UserNameMissing => 101_001,
         Refusal::NotAnEmail => 101_002,
         Refusal::PasswordOrCodeMissing => 101_003,
@@ -99,23 +111,69 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::AlreadyConfirmed => 101_011,
         Refusal::WrongCode => 101_012,
         Refusal::NotConfirmed => 101_015,
+        Refusal::AccountDisabled => 101_016,
+        Refusal::NoAccount => return (StatusCode::NOT_FOUND, 101_025),
+        Refusal::CodeMissing => 101_030,
+        Refusal::PasswordMissing => 101_032,
+        Refusal::NewPasswordMissing => 101_018,
+        Refusal::WrongOldPassword => 101_007,
+        Refusal::SessionMissing => 101_039,
+        Refusal::NotForGuests => 101_087,
+        Refusal::GuestNeedsEmail => 101_097,
+        Refusal::InvalidName => 101_053,
+        Refusal::NothingToUpdate => 101_045,
+        Refusal::NoPhoneAdded => 101_047,
+        Refusal::InvalidLocale => 112_048,
+        Refusal::InvalidUserTags => 101_067,
+        Refusal::InvalidTagOperation => 101_066,
+        Refusal::DeletionCodeMissing => 119_007,
+        Refusal::WrongDeletionCode => 119_005,
+        Refusal::NoDeletionRequest => 119_015,
+        Refusal::DeletionCodeSpent => 119_016,
+        Refusal::SuperAdminStays => 119_017,
         Refusal::InvalidRefresh => 101_017,
         Refusal::TooManyTries => return (StatusCode::TOO_MANY_REQUESTS, 101_019),
         Refusal::InvalidLogoutAll => 101_036,
         Refusal::NoPhoneNumbers => 101_037,
         Refusal::NodeIdMissing => 100_009,
         Refusal::NotYourNode => 100_010,
-        Refusal::NotPrimary => 100_004,
+        Refusal::NoSuchNode => 100_015,
+        Refusal::NotPrimary | Refusal::ForGuestsAlone => 100_004,
         Refusal::NoConfig => 103_002,
         Refusal::NoParams => 102_006,
         Refusal::InvalidOperation => 103_003,
         Refusal::SecretKeyBlank => 103_004,
         Refusal::InvalidNodeId => 103_005,
         Refusal::SecretKeyTooLong => 103_006,
+        Refusal::MappingTimedOut => 103_011,
         Refusal::NoMapping => 103_013,
         Refusal::RequestIdMissing => 103_016,
         Refusal::NoMappingRequest => 103_018,
+        Refusal::InvalidTimeout => 103_029,
+        Refusal::WrongResponse => 103_031,
+        Refusal::AlreadyMapped => 103_033,
+        Refusal::MappingEnded => 103_034,
+        Refusal::SignatureMissing => 103_046,
+        Refusal::WrongSignature => 103_047,
+        Refusal::InvalidSignature => 103_048,
+        Refusal::StaleTimestamp => 103_049,
+        Refusal::UnknownAction => 103_052,
+        Refusal::TimestampMissing => 103_062,
+        Refusal::DataMissing => 103_063,
         Refusal::InvalidStart => 105_043,
+        Refusal::NoSuchGroup => 108_023,
+        Refusal::NodeOfSomebodyElse => 103_020,
+        Refusal::TaggedNodeMissing => 105_018,
+        Refusal::NodeNotFound => 103_055,
+        Refusal::NotPrimaryOfAll => 107_085,
+        Refusal::NotYoursToGrant => 107_038,
+        Refusal::InvalidAdminAccess => 107_036,
+        Refusal::InvalidTags(_) => 105_046,
+        Refusal::MixedOperators => 105_042,
+        Refusal::TooMuchData(_) => 100_036,
+        Refusal::NoHistory => 103_042,
+        Refusal::InvalidHistoryQuery => 103_043,
+        Refusal::InvalidNodeType => 103_044,
     };
     (StatusCode::BAD_REQUEST, code)
 }

@@ -3,7 +3,8 @@
 //! * [`App`]: the ports and the settings that handlers see;
 //! * [`routes`]: a router that knows its routes and takes no handler without a gate;
 //! * [`openapi`]: what the API says of itself, made from the handlers' types;
-//! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Public`], [`Attempt`], and what else handlers read;
+//! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Public`], [`Attempt`], [`Visitor`], [`Claimant`], and what else
+//!   handlers read;
 //! * [`error`]: the one table that turns refusals into statuses, numbers and bodies;
 //! * [`reply`]: the success bodies of the contract;
 //! * [`door`]: the two ways in, a socket and a Lambda, and all that both do around a router;
@@ -17,14 +18,14 @@ pub mod reply;
 pub mod routes;
 pub mod throttle;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use shared::Ports;
 
 pub use error::{Failure, Result};
 pub use extract::{
     body::Body,
-    gate::{Allowed, Attempt, Caller, Gate, Public},
+    gate::{Allowed, Attempt, Caller, Claimant, Gate, Naming, Public, Visitor},
     ip::ClientIp,
     query::Query,
 };
@@ -39,6 +40,15 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Limits by address; `None` where something before this program limits (the API's throttle on AWS).
     pub throttle: Option<Arc<throttle::Throttle>>,
+    /// What handlers count.
+    pub counts: Arc<Counts>,
+}
+
+/// What handlers count for whoever watches this process. They only ever grow.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Messages of nodes that were not what their topic says.
+    pub unparsable: AtomicU64,
 }
 
 /// What the API says of the deployment.
@@ -54,7 +64,7 @@ pub struct Settings {
 impl App {
     /// An application without limits by address.
     pub fn new(ports: Ports, settings: Settings) -> Self {
-        Self { ports, settings: Arc::new(settings), throttle: None }
+        Self { ports, settings: Arc::new(settings), throttle: None, counts: Arc::default() }
     }
 
     /// The same with limits by address.

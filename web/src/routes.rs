@@ -52,21 +52,31 @@ pub struct Route {
     pub(crate) describe: fn(&mut Operation),
 }
 
-/// A path, or a path and its old names.
+/// A path, a path and its old names, or an [`Old`] one alone.
 pub trait Names {
-    /// The path first.
-    fn names(self) -> impl Iterator<Item = &'static str>;
+    /// Each path, and whether it is an old name.
+    fn names(self) -> impl Iterator<Item = (&'static str, bool)>;
 }
 
+/// An old name that does not do quite the same as the new.
+#[derive(Clone, Copy, Debug)]
+pub struct Old(pub &'static str);
+
 impl Names for &'static str {
-    fn names(self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self)
+    fn names(self) -> impl Iterator<Item = (&'static str, bool)> {
+        std::iter::once((self, false))
+    }
+}
+
+impl Names for Old {
+    fn names(self) -> impl Iterator<Item = (&'static str, bool)> {
+        std::iter::once((self.0, true))
     }
 }
 
 impl<const N: usize> Names for [&'static str; N] {
-    fn names(self) -> impl Iterator<Item = &'static str> {
-        self.into_iter()
+    fn names(self) -> impl Iterator<Item = (&'static str, bool)> {
+        self.into_iter().enumerate().map(|(index, path)| (path, index > 0))
     }
 }
 
@@ -99,9 +109,9 @@ impl Routes {
     {
         // `function::noun::verb::handler`.
         let noun = std::any::type_name::<H>().split("::").nth(1).unwrap_or_default();
-        for (index, path) in names.names().enumerate() {
+        for (path, old) in names.names() {
             self.router = self.router.route(path, on(filter, handler.clone()));
-            self.list.push(Route { method: method.clone(), path, summary, old: index > 0, noun, describe: H::describe });
+            self.list.push(Route { method: method.clone(), path, summary, old, noun, describe: H::describe });
         }
         self
     }

@@ -1,17 +1,11 @@
 //! The ports of one machine, put together: for the server around its broker, and for a function's process,
 //! which has no listener of its own: a Lambda binary under a local Runtime API.
 
-use std::{
-    env,
-    error::Error,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{env, error::Error, path::PathBuf, sync::Arc};
 
 use shared::{
     Ports,
-    port::{Rules, fleet::Fleet},
+    port::{Rules, fleet::Fleet, mail::Mail, table::Table},
 };
 
 use crate::{
@@ -26,13 +20,12 @@ use crate::{
 /// installations apart, and a machine may change its name without ending sessions.
 const ISSUER: &str = "raincloud";
 
-/// All ports over this table, mailbox folder and fleet. The only error is the mailbox's.
-pub fn ports(table: Arc<SqliteTable>, mailbox: &Path, fleet: Arc<dyn Fleet>, rules: Rules) -> io::Result<Ports> {
-    let mail = Arc::new(Mailbox::open(mailbox)?);
+/// All ports over this table, mail and fleet.
+pub fn ports(table: Arc<dyn Table>, mail: Arc<dyn Mail>, fleet: Arc<dyn Fleet>, rules: Rules) -> Ports {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
     let settings = Settings { issuer: ISSUER.to_owned() };
     let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
-    Ok(Ports { table, fleet, identity, clock, ids, rules })
+    Ports { table, fleet, identity, clock, ids, rules }
 }
 
 /// The ports, and the name under which the cloud is reached.
@@ -50,6 +43,7 @@ pub fn from_env() -> Result<Local, Box<dyn Error + Send + Sync>> {
     let host = env::var("RAINCLOUD_HOST").unwrap_or_else(|_| "localhost".to_owned());
     std::fs::create_dir_all(&data)?;
     let table = Arc::new(SqliteTable::open(&data.join("raincloud.db"), Arc::new(SystemClock))?);
-    let ports = ports(table, &data.join("mailbox"), Arc::new(Elsewhere), Rules::default())?;
+    let mail = Arc::new(Mailbox::open(&data.join("mailbox"))?);
+    let ports = ports(table, mail, Arc::new(Elsewhere), Rules::default());
     Ok(Local { ports, host })
 }

@@ -11,6 +11,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ use crate::clock::SystemClock;
 pub const KEPT: usize = 1_000;
 /// What a letter's file name ends in.
 const ENDING: &str = ".txt";
+/// No letter takes so long to be written.
+const PART_AGE: Duration = Duration::from_mins(1);
 
 /// A mailbox folder to which letters are delivered. One process delivers; any may read.
 pub struct Mailbox {
@@ -42,16 +45,22 @@ impl Mailbox {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
         for entry in fs::read_dir(folder)? {
-            // Left by a process that was killed.
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "part") {
-                fs::remove_file(path)?;
+            let entry = entry?;
+            if Path::new(&entry.file_name()).extension().is_some_and(|ending| ending == "part") && is_left(&entry) {
+                // Another process may do the same.
+                let _ = fs::remove_file(entry.path());
             }
         }
         let names: VecDeque<_> = names(folder)?.into();
         let last = names.back().and_then(|name| place(name)).unwrap_or_default();
         Ok(Self { shelf: Arc::new(Mutex::new(Shelf { folder: folder.to_owned(), names, last })) })
     }
+}
+
+/// Was it left by a process that was killed? One that is being written is young.
+fn is_left(entry: &fs::DirEntry) -> bool {
+    let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed().unwrap_or_default());
+    age.is_ok_and(|age| age > PART_AGE)
 }
 
 #[async_trait]
@@ -130,7 +139,9 @@ fn date(ms: i64) -> String {
 pub struct Stored {
     /// Its file's name; the order of names is that of arrival.
     pub name: String,
-    /// When it arrived, as `2026-11-21T12:00:00Z`.
+    /// When it arrived, ms since the epoch.
+    pub arrived: i64,
+    /// The same, as `2026-11-21T12:00:00Z`.
     pub date: String,
     /// The letter.
     pub letter: Letter,
@@ -159,6 +170,14 @@ pub fn read(folder: &Path, name: &str) -> io::Result<Option<Stored>> {
     }
 }
 
+/// Takes one letter out; it may be gone.
+pub fn remove(folder: &Path, name: &str) -> io::Result<()> {
+    match fs::remove_file(folder.join(name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn place(name: &str) -> Option<(i64, u32)> {
     let (ms, number) = name.strip_suffix(ENDING)?.split_once('-')?;
     Some((ms.parse().ok()?, number.parse().ok()?))
@@ -176,7 +195,8 @@ fn parse(name: &str, text: &str) -> Stored {
         text: body.trim_end().to_owned(),
         code: header("Code"),
     };
-    Stored { name: name.to_owned(), date: header("Date").unwrap_or_default(), letter }
+    let arrived = place(name).map_or(0, |(ms, _)| ms);
+    Stored { name: name.to_owned(), arrived, date: header("Date").unwrap_or_default(), letter }
 }
 
 #[cfg(test)]
@@ -253,12 +273,16 @@ mod tests {
         }
         fs::write(folder.0.join("notes.txt"), "mine").unwrap();
         fs::write(folder.0.join("00-0.txt.part"), "half").unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * PART_AGE;
+        File::options().write(true).open(folder.0.join("00-0.txt.part")).unwrap().set_modified(long_ago).unwrap();
+        fs::write(folder.0.join("00-1.txt.part"), "being written").unwrap();
         let mailbox = Mailbox::open(&folder.0).unwrap();
         mailbox.shelf.lock().put(&letter("a@x.io", None), NOW + 1).unwrap();
         let names = names(&folder.0).unwrap();
         assert_eq!(names.len(), KEPT);
         assert_eq!(names[0], format!("{NOW:014}-000001.txt"));
         assert!(folder.0.join("notes.txt").exists() && !folder.0.join("00-0.txt.part").exists());
+        assert!(folder.0.join("00-1.txt.part").exists());
     }
 
     #[cfg(unix)]

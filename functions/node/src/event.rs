@@ -1,17 +1,21 @@
 //! What nodes send and what happens to their connections. The rule in the topic is redundant: the
 //! suffix decides (contract `mqtt-and-node.md` §1.5).
 
+use std::sync::atomic::Ordering;
+
 use shared::{
     Error, Result,
     access::{Grant, role::Itself},
+    command::message,
     event::Event,
     mapping,
     node::{
+        alert,
         config::{self, Config},
         presence, unparsable,
     },
     params::{
-        deliver,
+        check, deliver,
         report::{self, Kind},
     },
     port::table::TableError,
@@ -32,7 +36,7 @@ pub async fn on_event(app: &App, event: Event) -> Result<()> {
             None => Ok(()),
         },
         Event::Subscribed { client_id, filter } => match Grant::of_client(&client_id) {
-            Some(node) if filter == deliver::topic(node.node()) => deliver::deliver(ports, &node).await,
+            Some(node) if deliver::is_topic(node.node(), &filter) => deliver::deliver(ports, &node, &filter).await,
             _ => Ok(()),
         },
     }
@@ -44,17 +48,23 @@ async fn on_message(app: &App, node: &Grant<Itself>, suffix: &str, payload: &[u8
         "params/local" => on_params(app, node, Kind::Changed, payload, at).await,
         "params/local/init" => on_params(app, node, Kind::Init, payload, at).await,
         // With a group id, nodes report here instead of on `params/local`.
-        _ if suffix.strip_prefix("params/local/").is_some_and(|group| !group.contains('/')) => {
-            on_params(app, node, Kind::Changed, payload, at).await
-        }
+        _ if suffix.strip_prefix("params/local/").is_some_and(check::is_group) => on_params(app, node, Kind::Changed, payload, at).await,
         "user/mapping" => on_mapping(app, node, payload, at).await,
-        // No part of the cloud that runs yet reads the others.
-        _ => Ok(Understood::Yes),
+        // Push notifications will take it; the values come on `params/local` as well.
+        "alert" => Ok(Understood::of(alert::parse(payload).is_some())),
+        // Commands will take it: a poll is answered with what waits, and nothing can wait yet.
+        "from-node" => Ok(Understood::of(message::parse(payload).is_some())),
+        // Firmware updates will take the first two, time series the next, an insights add-on the last.
+        "otafetch" | "otastatus" | "tsdata" | "simple_tsdata" | "diagnostics/from-node" => Ok(Understood::Yes),
+        // For the members of the node's group, to whom the broker routes it.
+        _ if suffix.strip_prefix("direct/params/local/").is_some_and(check::is_group) => Ok(Understood::Yes),
+        _ => return unparsable::count_unknown(&app.ports, node, suffix).await,
     };
     match handled {
         Ok(Understood::Yes) => Ok(()),
         // What can't be stored will not fit the next time either.
         Ok(Understood::No) | Err(Error::Table(TableError::TooLarge(_)) | Error::Batch(_)) => {
+            app.counts.unparsable.fetch_add(1, Ordering::Relaxed);
             unparsable::keep(&app.ports, node, suffix, payload).await
         }
         Err(error) => Err(error),
@@ -64,6 +74,12 @@ async fn on_message(app: &App, node: &Grant<Itself>, suffix: &str, payload: &[u8
 enum Understood {
     Yes,
     No,
+}
+
+impl Understood {
+    fn of(is: bool) -> Self {
+        if is { Self::Yes } else { Self::No }
+    }
 }
 
 async fn on_config(app: &App, node: &Grant<Itself>, payload: &[u8], at: i64) -> Result<Understood> {

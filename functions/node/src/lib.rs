@@ -1,5 +1,6 @@
-//! The node function: nodes and their params for users, and all that nodes send.
+//! The node function: nodes and their params for users, claiming, and all that nodes send.
 
+pub mod claim;
 pub mod event;
 pub mod mapping;
 pub mod node;
@@ -15,12 +16,21 @@ pub use event::on_event;
 pub fn routes() -> Routes {
     Routes::new()
         .get("/v1/user/nodes", node::list::get, "The caller's nodes")
+        .put("/v1/user/nodes", node::details::put, "Change a node's tags, metadata or administrators' access")
+        .delete("/v1/user/nodes", node::details::delete, "Take tags from a node")
+        .delete("/v1/user/nodes/{node_id}", mapping::clear::delete, "Take a node from everybody")
+        .get("/v1/user/nodes/history", mapping::history::get, "The nodes that the caller has and had")
         .get("/v1/user/nodes/config", node::config::get, "What a node says it is")
         .get("/v1/user/nodes/status", node::presence::get, "Whether a node is online")
         .get("/v1/user/nodes/params", params::show::get, "The params as the node reported them")
         .put("/v1/user/nodes/params", params::set::put, "Set params of one node, or of several")
         .get("/v1/user/nodes/mapping", mapping::poll::get, "What became of a mapping request")
         .put("/v1/user/nodes/mapping", mapping::change::put, "Map a node to the caller, or give it up")
+        .post("/v1/user/nodes/mapping/initiate", mapping::initiate::post, "Ask for a challenge for a node to sign")
+        .post("/v1/user/nodes/mapping/verify", mapping::verify::post, "Map the node that signed the challenge to the caller")
+        .post("/v1/user/nodes/{node_id}/proxy/{action}", node::proxy::post, "Bring what a node without a network has signed")
+        .post("/claim/initiate", claim::initiate::post, "Begin a claim")
+        .post("/claim/verify", claim::verify::post, "Have a certificate issued to a node")
 }
 
 /// The function's router.

@@ -4,7 +4,7 @@ pub mod deployment;
 pub mod user;
 
 use axum::Router;
-use web::{App, Routes};
+use web::{App, Routes, routes::Old};
 
 /// Every route, the old names of a path beside the new (contract `clients.md` D6).
 pub fn routes() -> Routes {
@@ -15,8 +15,20 @@ pub fn routes() -> Routes {
         .get("/readyz", deployment::health::ready, "Whether storage answers too")
         .post(["/v1/user2", "/v1/user"], user::sign_up::post, "Make an account, or confirm it")
         .get(["/v1/user2", "/v1/user"], user::show::get, "What is known of the caller")
+        .put(["/v1/user2", "/v1/user"], user::update::put, "Change the caller's name, locale or tags")
+        .delete(["/v1/user2", "/v1/user"], user::delete::delete, "Ask for the account's deletion, or confirm it")
+        .post("/v1/user/guest", user::guest::begin, "Make a guest")
+        .post("/v1/user/guest/conversion/initiate", user::guest::initiate, "Have a code sent that makes a guest a regular user")
+        .post("/v1/user/guest/conversion/verify", user::guest::verify, "Make a guest a regular user")
+        .get("/v1/user/custom_data", user::custom_data::get, "The caller's own data")
+        .put("/v1/user/custom_data", user::custom_data::put, "Merge into the caller's own data")
+        .get("/v1/user/public_profile", user::public_profile::get, "What a user lets every user see")
+        .put("/v1/user/public_profile", user::public_profile::put, "Change what every user sees of the caller")
         .post(["/v1/login2", "/v1/login"], user::log_in::post, "Begin a session, or extend it")
-        .post(["/v1/logout2", "/v1/logout"], user::log_out::post, "End this session, or all")
+        .post("/v1/logout2", user::log_out::post, "End this session, or all")
+        .post(Old("/v1/logout"), user::log_out::post_old, "End this session, or all; without an access token that of the refresh token")
+        .put(["/v1/forgotpassword2", "/v1/forgotpassword"], user::forgot_password::put, "Have a code sent, or set a new password with it")
+        .put(["/v1/password2", "/v1/password"], user::change_password::put, "Change the password")
 }
 
 /// The function's router.

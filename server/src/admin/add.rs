@@ -10,7 +10,11 @@ use std::{
 use anyhow::{Context as _, bail};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
-use shared::{access::Grant, id::NodeId, node::certificate};
+use shared::{
+    access::Grant,
+    id::NodeId,
+    node::certificate::{self, NewCertificate},
+};
 
 use super::{
     Opened,
@@ -149,10 +153,16 @@ impl Maker<'_> {
         let issued = self.authority.node(&node, self.args.key, ports.clock.now())?;
         let mut random = [0; RANDOM];
         SystemRandom::new().fill(&mut random).map_err(|_| anyhow::anyhow!("the system gave no random bytes"))?;
-        let credentials = Credentials { node: &node, issued: &issued, mqtt_host: self.mqtt_host, random: &random };
+        let credentials = Credentials {
+            node: node.as_str(),
+            certificate_pem: &issued.certificate_pem,
+            key_pem: &issued.key_pem,
+            mqtt_host: self.mqtt_host,
+            random: &random,
+        };
         let folder = credentials.write(self.out).with_context(|| format!("cannot write to {}", self.out.display()))?;
         let grant = Grant::trusted_because("the owner adds a node", node.clone());
-        if let Err(error) = certificate::register(ports, &grant, &issued.fingerprint()).await {
+        if let Err(error) = certificate::register(ports, &grant, &NewCertificate::of(issued.certificate.to_vec())).await {
             // Credentials that open nothing would only mislead.
             let _ = fs::remove_dir_all(&folder);
             return Err(error).context(format!("node {node} can't be registered"));

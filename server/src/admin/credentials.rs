@@ -6,44 +6,45 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shared::id::NodeId;
-
 use crate::{
-    ca::Issued,
     files::{self, Readers},
+    say,
 };
 
 /// Bytes of a node's own randomness; its proof of possession and the name it shows over BLE come from them.
-pub(super) const RANDOM: usize = 64;
+pub(crate) const RANDOM: usize = 64;
 
 /// What a node gets.
-pub(super) struct Credentials<'a> {
-    pub(super) node: &'a NodeId,
-    pub(super) issued: &'a Issued,
-    pub(super) mqtt_host: &'a str,
-    pub(super) random: &'a [u8; RANDOM],
+pub(crate) struct Credentials<'a> {
+    pub(crate) node: &'a str,
+    pub(crate) certificate_pem: &'a str,
+    pub(crate) key_pem: &'a str,
+    pub(crate) mqtt_host: &'a str,
+    pub(crate) random: &'a [u8; RANDOM],
 }
 
 impl Credentials<'_> {
     /// Writes the files into a new folder of the node's name. `out` is an absolute path.
     pub(super) fn write(&self, out: &Path) -> io::Result<PathBuf> {
-        let folder = out.join(self.node.as_str());
+        let folder = out.join(self.node);
         fs::create_dir(&folder)?;
         self.fill(&folder).inspect_err(|_| drop(fs::remove_dir_all(&folder)))?;
         Ok(folder)
     }
 
-    fn fill(&self, folder: &Path) -> io::Result<()> {
-        let random = hex(self.random);
+    /// Writes the files into a folder that has none of them. `folder` is an absolute path. The certificate comes last:
+    /// where it is, the rest is.
+    pub(crate) fn fill(&self, folder: &Path) -> io::Result<()> {
+        let random = say::hex(self.random);
         let table = self.table(folder, &random)?;
         let file = |name: &str, content: &str, readers| files::write_new(&folder.join(name), content.as_bytes(), readers);
-        file("node.crt", &self.issued.certificate_pem, Readers::All)?;
-        file("node.key", &self.issued.key_pem, Readers::Owner)?;
+        file("node.key", self.key_pem, Readers::Owner)?;
         // No line ends: these are values, not lines.
-        file("node.info", self.node.as_str(), Readers::All)?;
+        file("node.info", self.node, Readers::All)?;
         file("endpoint.info", self.mqtt_host, Readers::All)?;
         file("random.info", &random, Readers::Owner)?;
         file("node_info.csv", &table, Readers::Owner)?;
+        file("node.crt", self.certificate_pem, Readers::All)?;
         files::sync_name(&folder.join("node_info.csv"))?;
         files::sync_name(folder)
     }
@@ -59,7 +60,7 @@ impl Credentials<'_> {
         let rows = [
             ["key", "type", "encoding", "value"],
             ["rmaker_creds", "namespace", "", ""],
-            ["node_id", "data", "binary", self.node.as_str()],
+            ["node_id", "data", "binary", self.node],
             ["mqtt_host", "data", "binary", self.mqtt_host],
             ["client_cert", "file", "binary", &certificate],
             ["client_key", "file", "binary", &key],
@@ -74,13 +75,10 @@ fn cell(value: &str) -> String {
     if value.contains([',', '"', '\n', '\r']) { format!("\"{}\"", value.replace('"', "\"\"")) } else { value.to_owned() }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use shared::id::NodeId;
+
     use super::*;
     use crate::ca::{Authority, KeyKind};
 
@@ -91,7 +89,13 @@ mod tests {
         let node: NodeId = "kT3vYw8uQm1rZs5dLb9xNa".parse().unwrap();
         let issued = authority.node(&node, KeyKind::Ecdsa, 1_790_000_000).unwrap();
         let random = [0xa5; RANDOM];
-        let credentials = Credentials { node: &node, issued: &issued, mqtt_host: "cloud.example.com", random: &random };
+        let credentials = Credentials {
+            node: node.as_str(),
+            certificate_pem: &issued.certificate_pem,
+            key_pem: &issued.key_pem,
+            mqtt_host: "cloud.example.com",
+            random: &random,
+        };
         let out = outer.path().join("a,b");
         fs::create_dir(&out).unwrap();
         let folder = credentials.write(&out).unwrap();

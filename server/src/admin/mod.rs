@@ -2,15 +2,16 @@
 //! running server or without one.
 
 mod add;
-mod credentials;
+mod claim;
+pub(crate) mod credentials;
 mod list;
 mod revoke;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
-use embedded::{fleet::Elsewhere, sqlite::SqliteTable};
-use shared::{Ports, port::Rules};
+use embedded::sqlite::SqliteTable;
+use shared::Ports;
 
 use crate::{folder::Folder, wiring};
 
@@ -20,6 +21,9 @@ pub(crate) enum AdminCommand {
     /// Nodes and their certificates
     #[command(subcommand)]
     Node(NodeCommand),
+    /// Secrets of chips that claim a node id and a certificate for themselves
+    #[command(subcommand)]
+    Claim(claim::ClaimCommand),
 }
 
 /// What can be done with nodes.
@@ -39,6 +43,7 @@ pub(crate) async fn run(command: AdminCommand) -> anyhow::Result<()> {
         AdminCommand::Node(NodeCommand::Add(args)) => add::run(args).await,
         AdminCommand::Node(NodeCommand::List(args)) => list::run(args).await,
         AdminCommand::Node(NodeCommand::Revoke(args)) => revoke::run(args).await,
+        AdminCommand::Claim(command) => claim::run(command).await,
     }
 }
 
@@ -51,7 +56,7 @@ struct Opened {
 impl Opened {
     async fn new(folder: &Folder) -> anyhow::Result<Self> {
         let table = wiring::open_table(folder.database()).await?;
-        let ports = wiring::ports(folder, Arc::clone(&table), Arc::new(Elsewhere), Rules::default())?;
+        let ports = wiring::ports_beside(folder, Arc::clone(&table))?;
         Ok(Self { ports, table })
     }
 

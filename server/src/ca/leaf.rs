@@ -1,18 +1,15 @@
-//! Certificates of nodes, and what all leaves have in common.
+//! Certificates of nodes.
 
-use rcgen::{
-    CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SubjectPublicKeyInfo,
-};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData, SubjectPublicKeyInfo};
 use rustls::pki_types::CertificateDer;
-use shared::{id::NodeId, node::certificate::Fingerprint};
-use time::{Duration, OffsetDateTime};
+use shared::{
+    claim::profile::{self, MakeError},
+    id::NodeId,
+};
+use time::Duration;
 use x509_parser::parse_x509_certificate;
 
-use super::{Authority, CaError, LEEWAY, instant, name, rsa_key, serial};
-use crate::tls::fingerprint;
-
-/// 9999-12-31T23:59:59Z: "no expiry" (RFC 5280 §4.1.2.5), because nobody renews what lies in a node's flash.
-const NEVER: i64 = 253_402_300_799;
+use super::{Authority, CaError, rsa_key};
 
 /// What kind of key a node has. Both are in the field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,47 +31,26 @@ pub struct Issued {
     pub certificate: CertificateDer<'static>,
 }
 
-impl Issued {
-    /// By which the certificate is known.
-    pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint(&self.certificate)
-    }
-}
-
 impl Authority {
     /// A new key and certificate for the node.
     pub fn node(&self, node: &NodeId, kind: KeyKind, now: i64) -> Result<Issued, CaError> {
-        let mut params = params(instant(now)? - LEEWAY, instant(NEVER)?)?;
-        params.distinguished_name = name(node.as_str());
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let params = profile::node(node, now)?;
         match kind {
             KeyKind::Ecdsa => {
-                let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+                let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(MakeError::from)?;
                 self.sign(&params, &pair, pair.serialize_pem())
             }
             KeyKind::Rsa => {
                 let (key_pem, public) = rsa_key::generate()?;
-                self.sign(&params, &SubjectPublicKeyInfo::from_der(&public)?, key_pem)
+                self.sign(&params, &SubjectPublicKeyInfo::from_der(&public).map_err(MakeError::from)?, key_pem)
             }
         }
     }
 
     pub(super) fn sign(&self, params: &CertificateParams, public: &impl PublicKeyData, key_pem: String) -> Result<Issued, CaError> {
-        let certificate = params.signed_by(public, &self.issuer)?;
+        let certificate = params.signed_by(public, &self.issuer).map_err(MakeError::from)?;
         Ok(Issued { certificate_pem: certificate.pem(), key_pem, certificate: certificate.into() })
     }
-}
-
-/// What every leaf has: no CA, for signatures, with the identifiers of both keys.
-pub(super) fn params(from: OffsetDateTime, until: OffsetDateTime) -> Result<CertificateParams, CaError> {
-    let mut params = CertificateParams::default();
-    params.not_before = from.replace_nanosecond(0).unwrap_or(from);
-    params.not_after = until.replace_nanosecond(0).unwrap_or(until);
-    params.serial_number = Some(serial()?);
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.use_authority_key_identifier_extension = true;
-    Ok(params)
 }
 
 /// How long a server's certificate is good for, less the leeway: strict clients take at most 825 days.
@@ -108,7 +84,7 @@ mod tests {
             assert!(parsed.key_usage().unwrap().unwrap().value.digital_signature());
             let extended = parsed.extended_key_usage().unwrap().unwrap().value;
             assert!(extended.client_auth && !extended.server_auth);
-            assert_eq!(parsed.validity().not_after, ASN1Time::from_timestamp(NEVER).unwrap());
+            assert_eq!(parsed.validity().not_after, ASN1Time::from_timestamp(profile::NEVER).unwrap());
             let der = issued.certificate.windows(15).any(|bytes| bytes == b"99991231235959Z");
             assert!(der, "the form that RFC 5280 asks for");
             let (_, ca) = parse_x509_certificate(authority.der()).unwrap();

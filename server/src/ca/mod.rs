@@ -8,22 +8,15 @@ mod server;
 
 use std::{fs, io, path::Path};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    SerialNumber,
-};
-use ring::rand::{SecureRandom as _, SystemRandom};
+use rcgen::{Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use time::{Duration, OffsetDateTime};
+use shared::claim::profile::{self, MakeError};
 
 pub use leaf::{Issued, KeyKind};
-pub use server::{ServerCertificate, all_names};
+pub(crate) use rsa_key::pair as rsa_pair;
+pub use server::{ServerCertificate, all_names, names_of};
 
 use crate::files::{self, Readers};
-
-const YEARS: i64 = 25;
-/// Clocks of nodes and clients may be a little behind.
-const LEEWAY: Duration = Duration::hours(24);
 
 /// Why there is no CA, or no certificate. One line.
 #[derive(Debug, thiserror::Error)]
@@ -45,17 +38,11 @@ pub enum CaError {
     #[error("{0} does not hold what it should: {1}")]
     Damaged(String, String),
     /// No certificate could be made.
-    #[error("cannot make a certificate: {0}")]
-    Make(#[from] rcgen::Error),
+    #[error(transparent)]
+    Make(#[from] MakeError),
     /// No RSA key could be made.
     #[error("cannot make an RSA key: {0}")]
     Rsa(String),
-    /// The system has no randomness.
-    #[error("the system gave no random bytes")]
-    Random,
-    /// The clock shows a time that no certificate can hold.
-    #[error("the clock is wrong: {0} is no time for a certificate")]
-    Clock(i64),
 }
 
 impl CaError {
@@ -86,7 +73,7 @@ impl Authority {
         }
         // First the key: a crash between the two leaves a key without a certificate, which is completed
         // here, and of two processes that begin at the same time both go on with what is on disk.
-        let fresh = || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?.serialize_pem());
+        let fresh = || Ok(KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(MakeError::from)?.serialize_pem());
         let key_pem = read_or_create(&key, Readers::Owner, fresh)?;
         let pair = KeyPair::from_pem(&key_pem).map_err(|error| CaError::damaged(&key, error))?;
         let new = !crt.exists();
@@ -116,18 +103,14 @@ impl Authority {
 }
 
 fn certificate(pair: &KeyPair, now: i64) -> Result<String, CaError> {
-    let now = instant(now)?;
-    let mut params = CertificateParams::default();
-    params.not_before = now - LEEWAY;
-    params.not_after = now + Duration::days(YEARS * 365 + YEARS / 4);
-    params.serial_number = Some(serial()?);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.use_authority_key_identifier_extension = true;
-    // A part of the key, so that two installations have two names.
-    let mark = params.key_identifier(pair).iter().take(4).fold(0, |mark: u32, byte| mark << 8 | u32::from(*byte));
-    params.distinguished_name = name(&format!("Raincloud CA {mark:08x}"));
-    Ok(params.self_signed(pair)?.pem())
+    let certificate = profile::authority(pair, "Raincloud CA", now)?.self_signed(pair).map_err(MakeError::from)?;
+    Ok(certificate.pem())
+}
+
+/// When a certificate ends, in seconds.
+pub fn ends(der: &[u8]) -> Option<i64> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
+    Some(parsed.validity().not_after.timestamp())
 }
 
 fn read_or_create(path: &Path, readers: Readers, make: impl FnOnce() -> Result<String, CaError>) -> Result<String, CaError> {
@@ -138,25 +121,6 @@ fn read_or_create(path: &Path, readers: Readers, make: impl FnOnce() -> Result<S
         }
     }
     fs::read_to_string(path).map_err(CaError::file("read", path))
-}
-
-fn name(common: &str) -> DistinguishedName {
-    let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, common);
-    name
-}
-
-fn instant(seconds: i64) -> Result<OffsetDateTime, CaError> {
-    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| CaError::Clock(seconds))
-}
-
-/// Random, so that no two certificates of one issuer share one, also of the same key.
-fn serial() -> Result<SerialNumber, CaError> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| CaError::Random)?;
-    // Positive, and of full length.
-    bytes[0] = bytes[0] & 0x7f | 0x40;
-    Ok(SerialNumber::from_slice(&bytes))
 }
 
 #[cfg(test)]

@@ -5,15 +5,15 @@ use std::{fs, net::IpAddr, path::Path};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use shared::claim::profile::{self, LEEWAY, MakeError, instant};
 use x509_parser::{
     extensions::{GeneralName, ParsedExtension},
     parse_x509_certificate,
 };
 
 use super::{
-    Authority, CaError, LEEWAY, instant,
+    Authority, CaError,
     leaf::{self, SERVER_LIFE},
-    name,
 };
 use crate::{
     files::{self, Readers},
@@ -38,7 +38,7 @@ impl ServerCertificate {
         if let Some(kept) = kept(&crt, &key, authority, names, now) {
             return Ok(kept);
         }
-        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(MakeError::from)?;
         let issued = authority.sign(&params(names, now)?, &pair, pair.serialize_pem())?;
         files::replace(&key, issued.key_pem.as_bytes(), Readers::Owner).map_err(CaError::file("write", &key))?;
         files::replace(&crt, issued.certificate_pem.as_bytes(), Readers::All).map_err(CaError::file("write", &crt))?;
@@ -70,15 +70,14 @@ pub fn all_names(hosts: &[Host], bind: IpAddr) -> Vec<Host> {
 
 fn params(names: &[Host], now: i64) -> Result<CertificateParams, CaError> {
     let now = instant(now)?;
-    let mut params = leaf::params(now - LEEWAY, now + SERVER_LIFE)?;
     let first = names.first().map_or("Raincloud", Host::as_str);
     // A common name has at most 64 characters; who looks at names looks at the alternative ones.
-    params.distinguished_name = name(if first.len() <= 64 { first } else { "Raincloud" });
+    let mut params = profile::leaf(if first.len() <= 64 { first } else { "Raincloud" }, now - LEEWAY, now + SERVER_LIFE)?;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     for name in names {
         params.subject_alt_names.push(match name.as_str().parse::<IpAddr>() {
             Ok(address) => SanType::IpAddress(address),
-            Err(_) => SanType::DnsName(name.as_str().try_into()?),
+            Err(_) => SanType::DnsName(name.as_str().try_into().map_err(MakeError::from)?),
         });
     }
     Ok(params)
@@ -99,7 +98,8 @@ fn kept(crt: &Path, key: &Path, authority: &Authority, names: &[Host], now: i64)
     (ours && young && same).then_some(ServerCertificate { certificate, key: private, new: false })
 }
 
-fn names_of(certificate: &[u8]) -> Option<Vec<Host>> {
+/// The names and addresses in a certificate, without those that are no host's, such as `*.example.com`.
+pub fn names_of(certificate: &[u8]) -> Option<Vec<Host>> {
     let (_, parsed) = parse_x509_certificate(certificate).ok()?;
     let names = parsed.extensions().iter().find_map(|extension| match extension.parsed_extension() {
         ParsedExtension::SubjectAlternativeName(names) => Some(&names.general_names),

@@ -54,7 +54,7 @@ async fn answer(router: Router, remote: SocketAddr, request: Request<Incoming>) 
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ClientIp(remote.ip().to_canonical()));
     let Ok(answered) = tokio::time::timeout(REQUEST, router.oneshot(request)).await else {
-        tracing::info!(%remote, "a request took too long");
+        tracing::debug!(%remote, "a request took too long");
         let mut response = Failure::new(StatusCode::REQUEST_TIMEOUT, 100_001, "the request took too long").into_response();
         // What is left of the body can't be told from the next request.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -33,8 +33,8 @@ pub enum ListenError {
         flag: &'static str,
     },
     /// The address is not this machine's.
-    #[error("{0} (--bind) is no address of this machine")]
-    Address(IpAddr),
+    #[error("{0} ({1}) is no address of this machine")]
+    Address(IpAddr, &'static str),
     /// Anything else.
     #[error("cannot listen on port {port} ({flag}) of {ip}: {source}")]
     Other {
@@ -54,9 +54,18 @@ pub fn listen(ip: IpAddr, port: u16, flag: &'static str) -> Result<TcpListener, 
     try_listen(SocketAddr::new(ip, port)).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => ListenError::InUse { ip, port, flag },
         io::ErrorKind::PermissionDenied => ListenError::Permission { port, flag },
-        io::ErrorKind::AddrNotAvailable => ListenError::Address(ip),
+        io::ErrorKind::AddrNotAvailable => ListenError::Address(ip, if flag == "--metrics" { flag } else { "--bind" }),
         _ => ListenError::Other { ip, port, flag, source },
     })
+}
+
+/// Listens on every address, of both families where this machine has both.
+pub fn listen_everywhere(port: u16, flag: &'static str) -> Result<TcpListener, ListenError> {
+    match listen(Ipv6Addr::UNSPECIFIED.into(), port, flag) {
+        // A machine without IPv6.
+        Err(ListenError::Address(..) | ListenError::Other { .. }) => listen(Ipv4Addr::UNSPECIFIED.into(), port, flag),
+        listening => listening,
+    }
 }
 
 fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -90,6 +99,6 @@ mod tests {
         assert!(error.starts_with(&format!("port {port} (--http) on 127.0.0.1 is in use")) && !error.contains('\n'), "{error}");
         drop(first);
         listen(ip, port, "--http").unwrap();
-        assert!(matches!(listen(IpAddr::from([192, 0, 2, 1]), 0, "--http"), Err(ListenError::Address(_))));
+        assert!(matches!(listen(IpAddr::from([192, 0, 2, 1]), 0, "--http"), Err(ListenError::Address(..))));
     }
 }

@@ -17,10 +17,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use listen::{ListenError, listen};
+pub use listen::{ListenError, listen, listen_everywhere};
 
 use self::waiting::{Place, Waiting};
 use crate::{
+    metrics::{Metrics, is_certificate},
     seldom::Seldom,
     tls::{Secured, Serves, Tls},
 };
@@ -28,11 +29,16 @@ use crate::{
 /// Connections beyond those that are served, whose handshake is under way.
 pub const HANDSHAKES: usize = waiting::IN_ALL;
 
+/// Connections to what is private at one time.
+const PRIVATE: usize = 8;
+
 /// What a port speaks.
 #[derive(Clone)]
 pub enum Speaks {
     /// HTTP without TLS.
     Plain,
+    /// HTTP without TLS, for the owner alone, and this instead of the API.
+    Private(Router),
     /// TLS, and in it what is said here.
     Tls(Tls, Serves),
 }
@@ -47,6 +53,8 @@ struct Inner {
     waiting: Waiting,
     nodes: Arc<Semaphore>,
     http: Arc<Semaphore>,
+    private: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
     tasks: TaskTracker,
     full: Seldom,
@@ -56,13 +64,15 @@ struct Inner {
 
 impl Front {
     /// A door to these two, for at most so many connections of each kind.
-    pub fn new(router: Router, broker: Broker, max_nodes: usize, max_http: usize) -> Self {
+    pub fn new(router: Router, broker: Broker, max_nodes: usize, max_http: usize, metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Inner {
             router,
             broker,
             waiting: Waiting::default(),
             nodes: Arc::new(Semaphore::new(max_nodes)),
             http: Arc::new(Semaphore::new(max_http)),
+            private: Arc::new(Semaphore::new(PRIVATE)),
+            metrics,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             full: Seldom::new(),
@@ -121,11 +131,14 @@ impl Inner {
     fn begin(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr, speaks: Speaks) {
         // One that is to be secured waits first; any other takes its place among the requests.
         let waits = match speaks {
-            Speaks::Plain => None,
-            Speaks::Tls(..) => match self.waiting.place(remote.ip().to_canonical()) {
-                Some(place) => Some(place),
-                None => return self.say_full(remote),
-            },
+            Speaks::Plain | Speaks::Private(_) => None,
+            Speaks::Tls(..) => {
+                let Some(place) = self.waiting.place(remote.ip().to_canonical()) else {
+                    self.metrics.connection("tls", false);
+                    return self.say_full(remote);
+                };
+                Some(place)
+            }
         };
         if let Err(error) = stream.set_nodelay(true) {
             // It has gone already.
@@ -137,8 +150,9 @@ impl Inner {
         });
     }
 
-    fn place(&self, places: &Arc<Semaphore>, remote: SocketAddr) -> Option<OwnedSemaphorePermit> {
+    fn place(&self, kind: &'static str, places: &Arc<Semaphore>, remote: SocketAddr) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(places).try_acquire_owned().ok();
+        self.metrics.connection(kind, place.is_some());
         if place.is_none() {
             self.say_full(remote);
         }
@@ -155,6 +169,10 @@ impl Inner {
     async fn connection(&self, stream: TcpStream, remote: SocketAddr, speaks: Speaks, waits: Option<Place>) {
         let (tls, serves) = match speaks {
             Speaks::Plain => return Box::pin(self.http(stream, remote)).await,
+            Speaks::Private(router) => {
+                let Ok(_place) = Arc::clone(&self.private).try_acquire_owned() else { return };
+                return Box::pin(http::serve(stream, remote, router, self.stop.clone())).await;
+            }
             Speaks::Tls(tls, serves) => (tls, serves),
         };
         let secured = tokio::select! {
@@ -163,17 +181,21 @@ impl Inner {
             secured = Box::pin(tls.accept(stream, serves)) => secured,
         };
         drop(waits);
+        self.metrics.handshake(&secured.as_ref().map(|_| ()));
         match secured {
             Ok(Secured::Mqtt(stream, peer)) => {
-                let Some(_place) = self.place(&self.nodes, remote) else { return };
+                let Some(_place) = self.place("mqtt", &self.nodes, remote) else { return };
                 Box::pin(self.broker.serve(stream, remote, Some(peer))).await;
             }
             Ok(Secured::Http(stream)) => Box::pin(self.http(stream, remote)).await,
-            Err(error) => {
+            Ok(Secured::Proved) => tracing::debug!(%remote, "an authority has looked whose a name is"),
+            // Scanners and lost connections are everyday; a node that is not let in is not.
+            Err(error) if is_certificate(&error) => {
                 if let Some(unsaid) = self.refused.happened() {
-                    tracing::info!(%remote, %error, unsaid, "a TLS handshake failed");
+                    tracing::warn!(%remote, %error, unsaid, "a node was not let in");
                 }
             }
+            Err(error) => tracing::debug!(%remote, %error, "a TLS handshake failed"),
         }
     }
 
@@ -181,7 +203,7 @@ impl Inner {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let Some(_place) = self.place(&self.http, remote) else { return };
+        let Some(_place) = self.place("http", &self.http, remote) else { return };
         http::serve(stream, remote, self.router.clone(), self.stop.clone()).await;
     }
 }
@@ -196,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn one_connection_too_many_is_closed_at_once_and_a_place_is_given_back() {
         let broker = Broker::new(Arc::new(NodeHooks::new(0)), broker::Limits::default());
-        let front = Front::new(Router::new(), broker, 1, 1);
+        let front = Front::new(Router::new(), broker, 1, 1, Arc::default());
         let listener = listen([127, 0, 0, 1].into(), 0, "--http").unwrap();
         let address = listener.local_addr().unwrap();
         front.open(listener, Speaks::Plain);

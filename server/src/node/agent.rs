@@ -3,32 +3,31 @@
 //! After a boot it tells everything about itself once; after a mere reconnect it subscribes again, asks for commands that
 //! wait, and says nothing else.
 
+mod fetching;
+mod group;
 mod writing;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rmqtt_codec::v3::Connect;
+use rmqtt_codec::v3::{Connect, Packet};
 use tokio::time::Instant;
 
 use super::budget::Budget;
 use super::client::Event;
 use super::commands;
 use super::dialect::Writer;
+use super::misbehave::Unruly;
 use super::model::{self, Product};
 use super::outbox::{Content, Entry, Outbox};
 use super::say::{By, Event as Told, Payload, Say};
-use super::services::Things;
+use super::services::{Extras, Things};
 use super::state::{Mapping, Memory, State};
 
 const KEEP_ALIVE_SECONDS: u16 = 120;
-/// Buffers of the device, which cut what is longer.
+/// The buffer of the device, which cuts what is longer.
 const LONGEST_MAPPING: usize = 199;
-const LONGEST_FETCH: usize = 149;
-const FETCH_DELAY: Duration = Duration::from_secs(5);
-const FETCH_PATIENCE: Duration = Duration::from_mins(1);
-const FETCH_BACKOFF_SECONDS: [u64; 5] = [30, 60, 120, 240, 480];
 
 /// How a node is built and set up.
 #[derive(Debug)]
@@ -39,8 +38,12 @@ pub(super) struct Setup {
     pub(super) product: Product,
     /// The version of its firmware.
     pub(super) fw_version: String,
+    /// What it has beyond that.
+    pub(super) extras: Extras,
     /// Whether it publishes to the plain topics instead of the basic-ingest ones.
     pub(super) plain_topics: bool,
+    /// Whether the broker keeps its session while it is away.
+    pub(super) persistent: bool,
     /// How often a sensor reports.
     pub(super) measure_every: Duration,
 }
@@ -50,8 +53,19 @@ enum Due {
     Fetch(usize),
     Unfetched(usize),
     Measure,
+    Connected,
+    Rejoin,
     Reboot,
     FactoryReset,
+}
+
+/// How a node begins again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// With a goodbye and a new connection.
+    Connect,
+    /// From the very start.
+    Boot,
 }
 
 /// The firmware of one node.
@@ -59,6 +73,8 @@ enum Due {
 pub(super) struct Agent {
     /// What is to be sent, or not acknowledged yet.
     pub(super) outbox: Outbox,
+    /// Its bad manners.
+    pub(super) unruly: Unruly,
     setup: Setup,
     say: Say,
     memory: Memory,
@@ -66,6 +82,8 @@ pub(super) struct Agent {
     things: Things,
     budget: Budget,
     filters: Vec<String>,
+    group: String,
+    will_group: String,
     started: bool,
     timers: Vec<(Instant, Due)>,
     request: Option<(Mapping, bool)>,
@@ -82,9 +100,13 @@ impl Agent {
         if known {
             say.tell(&Told::Ignored { device: None, param: None, why: "this mapping request was acknowledged before" });
         }
+        let things = Things::new(setup.product, setup.extras, &state);
         let mut agent = Self {
             outbox: Outbox::default(),
-            things: Things::new(setup.product, &state),
+            unruly: Unruly::default(),
+            group: things.group().to_owned(),
+            will_group: String::new(),
+            things,
             setup,
             say,
             memory,
@@ -98,6 +120,7 @@ impl Agent {
             fetched: None,
             rising: true,
         };
+        agent.choose_will();
         agent.set_timers();
         Ok(agent)
     }
@@ -106,7 +129,8 @@ impl Agent {
     pub(super) fn hello(&self) -> Connect {
         let node_id = &self.setup.node_id;
         Connect {
-            clean_session: true,
+            clean_session: !self.setup.persistent,
+            last_will: self.will(),
             keep_alive: KEEP_ALIVE_SECONDS,
             client_id: node_id.as_str().into(),
             username: Some(format!("?Platform=APN3|A0|RM|EX00|RMDev|1x0|{}", mac(node_id)).into()),
@@ -130,6 +154,11 @@ impl Agent {
         } else {
             self.boot();
         }
+        self.tell_connected_later();
+        if let Some(kinds) = self.unruly.connected(Instant::now()) {
+            self.outbox.strays = 0;
+            self.tell(&Told::Misbehaving { kinds: &kinds, seconds: self.unruly.seconds() });
+        }
     }
 
     fn boot(&mut self) {
@@ -142,6 +171,9 @@ impl Agent {
             let id = self.ask_to_map(&mapping, reset);
             self.requested = id.map(|id| (id, mapping, reset));
         }
+        if !self.group.is_empty() {
+            self.subscribe(&format!("params/remote/{}", self.group));
+        }
         self.subscribe("params/remote");
         self.publish("params/local/init", model::all_params(&self.things.devices));
         for device in 0..self.things.devices.len() {
@@ -149,7 +181,7 @@ impl Agent {
         }
         self.started = true;
         self.subscribe("otaurl");
-        self.after(FETCH_DELAY, Due::Fetch(0));
+        self.fetch_soon();
     }
 
     fn subscribe(&mut self, suffix: &str) {
@@ -169,6 +201,7 @@ impl Agent {
             self.tell(&Told::NotPublished { topic: &topic, payload: &payload.as_ref().into(), why: "the MQTT budget is empty" });
             return None;
         }
+        let payload = self.unruly.twist(payload);
         Some(self.outbox.push(Content::Publish { topic: topic.into(), payload }))
     }
 
@@ -185,24 +218,28 @@ impl Agent {
     /// Something happened on the connection.
     pub(super) fn happened(&mut self, event: Event) {
         match event {
-            Event::Published(entry) => self.done(&entry, true),
+            Event::Published(entry) => {
+                self.done(&entry, true);
+                self.unruly.acknowledged(&entry);
+            }
+            Event::Unsubscribed(entry) => self.done(&entry, true),
             Event::Subscribed(entry, granted) => self.done(&entry, granted),
             Event::Dropped(entry) => self.done(&entry, false),
             Event::Resent { id, times } => self.tell(&Told::Resent { packet_id: id.get(), times }),
             Event::Message(message) => {
                 let own = message.topic.strip_prefix("node/").and_then(|rest| rest.strip_prefix(self.setup.node_id.as_str()));
-                let payload = Payload::from(message.payload.as_ref());
+                let payload = || Payload::from(message.payload.as_ref());
                 match own {
-                    Some("/params/remote") => {
-                        self.tell(&Told::Remote { topic: &message.topic, payload: &payload });
+                    Some(suffix) if self.is_for_params(suffix) => {
+                        self.tell(&Told::Remote { topic: &message.topic, payload: &payload() });
                         self.read(&message.payload, By::Remote);
                     }
                     Some("/to-node") => {
-                        self.tell(&Told::Command { payload: &payload });
+                        self.tell(&Told::Command { payload: &payload() });
                         let answer = commands::answer(&message.payload, |data| self.command(data));
                         self.publish("from-node", answer);
                     }
-                    Some("/otaurl") => self.tell(&Told::OtaOffer { payload: &payload }),
+                    Some("/otaurl") => self.tell(&Told::OtaOffer { payload: &payload() }),
                     _ => self.ignored(None, None, &format!("nothing is expected on {}", message.topic)),
                 }
             }
@@ -212,6 +249,7 @@ impl Agent {
     fn done(&mut self, entry: &Entry, good: bool) {
         match &entry.content {
             Content::Subscribe { filter } => self.tell(&Told::Subscribed { filter, granted: good }),
+            Content::Unsubscribe { filter } => self.tell(&Told::Unsubscribed { filter, acknowledged: good }),
             Content::Publish { topic, payload } => {
                 let payload = &payload.as_ref().into();
                 self.tell(&Told::Published { topic, payload, acknowledged: good, times: entry.times });
@@ -228,66 +266,58 @@ impl Agent {
         }
     }
 
-    /// When the node next has something to do by itself.
-    pub(super) fn wake(&self) -> Option<Instant> {
-        self.timers.iter().map(|(at, _)| *at).chain(self.outbox.expires_at()).min()
+    /// The next packet that good manners forbid, if one is due.
+    pub(super) fn rude(&mut self, now: Instant) -> Option<Packet> {
+        self.unruly.packet(&self.setup.node_id, now)
     }
 
-    /// Does what is due by itself. Says whether the node starts again.
-    pub(super) fn tick(&mut self) -> bool {
+    /// When the node next has something to do by itself.
+    pub(super) fn wake(&self) -> Option<Instant> {
+        self.timers.iter().map(|(at, _)| *at).chain(self.outbox.expires_at()).chain(self.unruly.wake()).min()
+    }
+
+    /// Does what is due by itself. Says whether and how the node begins again.
+    pub(super) fn tick(&mut self) -> Option<Again> {
         let now = Instant::now();
         while let Some(entry) = self.outbox.expire(now) {
             self.done(&entry, false);
         }
+        if let Some(kinds) = self.unruly.over(now) {
+            self.tell(&Told::Misbehaved { kinds: &kinds, sent: self.unruly.sent, acknowledged: self.outbox.strays });
+        }
         while let Some(index) = self.timers.iter().position(|(at, _)| *at <= now) {
             match self.timers.remove(index).1 {
                 Due::Fetch(attempt) => self.fetch(attempt),
-                Due::Unfetched(attempt) => {
-                    if self.fetched.take().is_some() {
-                        self.fetch_later(attempt);
-                    }
-                }
+                Due::Unfetched(attempt) => self.unfetched(attempt),
                 Due::Measure => self.measure(),
-                Due::Reboot => return self.restart("somebody asked for a reboot"),
+                Due::Connected => self.tell_connected(),
+                Due::Rejoin => return Some(self.rejoin()),
+                Due::Reboot => return Some(self.restart("somebody asked for a reboot")),
                 Due::FactoryReset => {
                     self.state = State::default();
-                    return self.restart("somebody asked for a factory reset, and all is forgotten");
+                    return Some(self.restart("somebody asked for a factory reset, and all is forgotten"));
                 }
             }
         }
-        false
+        None
     }
 
-    /// Asks whether there is a new firmware.
-    fn fetch(&mut self, attempt: usize) {
-        let Setup { node_id, fw_version, .. } = &self.setup;
-        let message = Writer::object().text("node_id", node_id).text("fw_version", fw_version).end();
-        self.fetched = self.publish("otafetch", cut(message, LONGEST_FETCH));
-        match self.fetched {
-            Some(_) => self.after(FETCH_PATIENCE, Due::Unfetched(attempt)),
-            None => self.fetch_later(attempt),
-        }
-    }
-
-    fn fetch_later(&mut self, attempt: usize) {
-        let seconds = FETCH_BACKOFF_SECONDS.get(attempt).or(FETCH_BACKOFF_SECONDS.last()).copied().unwrap_or_default();
-        self.after(Duration::from_secs(seconds), Due::Fetch(attempt + 1));
-    }
-
-    fn restart(&mut self, why: &'static str) -> bool {
+    fn restart(&mut self, why: &'static str) -> Again {
         while let Some(entry) = self.outbox.pop() {
             self.done(&entry, false);
         }
         self.memory.save(&self.state).unwrap_or_else(|error| self.not_kept(&error));
         self.tell(&Told::Rebooting { why });
-        self.things = Things::new(self.setup.product, &self.state);
+        self.things = Things::new(self.setup.product, self.setup.extras, &self.state);
+        self.things.group().clone_into(&mut self.group);
+        self.choose_will();
         self.budget = Budget::new(Instant::now());
         self.filters.clear();
         self.started = false;
         self.requested = None;
         self.fetched = None;
         self.set_timers();
-        true
+        Again::Boot
     }
 
     fn set_timers(&mut self) {
@@ -316,7 +346,8 @@ impl Agent {
     }
 }
 
-fn now() -> i64 {
+/// The time in seconds.
+pub(super) fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
@@ -372,7 +403,9 @@ mod tests {
                 node_id: "n1".to_owned(),
                 product,
                 fw_version: "1.0".to_owned(),
+                extras: Extras { groups: name.contains("group"), connectivity: name.contains("will") },
                 plain_topics: name.contains("plain"),
+                persistent: name.contains("persistent"),
                 measure_every: Duration::from_secs(1),
             };
             Self { agent: Agent::new(setup, Say::nothing("n1"), Memory::new(&folder), request).unwrap(), folder }
@@ -389,6 +422,9 @@ mod tests {
                     }
                     Packet::Subscribe { topic_filters, .. } => {
                         (("SUBSCRIBE".to_owned(), topic_filters[0].0.to_string()), self.agent.outbox.subscribed(next.id))
+                    }
+                    Packet::Unsubscribe { topic_filters, .. } => {
+                        (("UNSUBSCRIBE".to_owned(), topic_filters[0].to_string()), self.agent.outbox.unsubscribed(next.id))
                     }
                     other => panic!("{other:?}"),
                 };
@@ -418,7 +454,7 @@ mod tests {
     }
 
     fn topics(out: &[(String, String)]) -> Vec<String> {
-        let name = |topic: &str, text: &str| if topic == "SUBSCRIBE" { format!("SUBSCRIBE {text}") } else { topic.to_owned() };
+        let name = |topic: &str, text: &str| if topic.ends_with("SUBSCRIBE") { format!("{topic} {text}") } else { topic.to_owned() };
         out.iter().map(|(topic, text)| name(topic, text)).collect()
     }
 
@@ -483,7 +519,7 @@ mod tests {
         lab.out();
         let mut asked = Vec::new();
         for second in 0..400 {
-            assert!(!lab.agent.tick());
+            assert_eq!(lab.agent.tick(), None);
             while let Some(next) = lab.agent.outbox.transmit(Instant::now(), Instant::now()) {
                 asked.extend((next.times == 1).then_some(second));
             }
@@ -501,12 +537,96 @@ mod tests {
         lab.receive("params/remote", r#"{"Light":{"Power":true},"System":{"Factory-Reset":true}}"#);
         let out = lab.out();
         assert_eq!(out[2].1, r#"{"node_id":"n1","user_id":"esp-rmaker","secret_key":"failed","reset":true}"#);
-        assert!(!lab.agent.tick());
+        assert_eq!(lab.agent.tick(), None);
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert!(lab.agent.tick());
+        assert_eq!(lab.agent.tick(), Some(Again::Boot));
         assert_eq!(lab.agent.memory.load().unwrap(), State::default());
         lab.agent.connected("here");
         assert!(lab.out()[4].1.contains(r#""Power":false"#));
+    }
+
+    /// What the node does by itself within this time.
+    async fn again_within(lab: &mut Lab, time: Duration) -> Option<Again> {
+        tokio::time::advance(time).await;
+        lab.agent.tick()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_moves_the_params_and_outlives_a_power_cycle() {
+        let mut lab = Lab::new("group", Product::Light, None);
+        lab.agent.connected("here");
+        lab.out();
+        lab.receive("params/remote/g1", r#"{"Light":{"Power":true}}"#);
+        assert_eq!(lab.out(), [], "that is nobody's topic yet");
+        lab.receive("params/remote", r#"{"Groups":{"GroupID":"g1"}}"#);
+        let echo = r#"{"Groups":{"GroupID":"g1"}}"#.to_owned();
+        let subscribed = ("SUBSCRIBE".to_owned(), "node/n1/params/remote/g1".to_owned());
+        assert_eq!(lab.out(), [subscribed, ("node/n1/params/local/g1".to_owned(), echo)]);
+        lab.receive("params/remote/g1", r#"{"Light":{"Power":true}}"#);
+        assert_eq!(topics(&lab.out()), ["node/n1/params/local/g1"], "plain, also with basic ingest");
+
+        let State { params, .. } = lab.agent.memory.load().unwrap();
+        assert_eq!(params["Groups"]["GroupID"], "g1");
+        lab.receive("params/remote", r#"{"System":{"Reboot":true}}"#);
+        lab.out();
+        assert_eq!(again_within(&mut lab, Duration::from_secs(2)).await, Some(Again::Boot));
+        lab.agent.connected("here");
+        let boot = topics(&lab.out());
+        let place = |topic: &str| boot.iter().position(|one| one == topic).unwrap_or_else(|| panic!("{topic} in {boot:?}"));
+        assert!(place("SUBSCRIBE node/n1/params/remote/g1") < place("SUBSCRIBE node/n1/params/remote"));
+        place("$aws/rules/esp_init_params/node/n1/params/local/init");
+
+        lab.receive("params/remote", r#"{"Groups":{"GroupID":"g2"}}"#);
+        let moved = ["UNSUBSCRIBE node/n1/params/remote/g1", "SUBSCRIBE node/n1/params/remote/g2", "node/n1/params/local/g2"];
+        assert_eq!(topics(&lab.out()), moved);
+        lab.receive("params/remote/g2", r#"{"Groups":{"GroupID":""}}"#);
+        let left = ["UNSUBSCRIBE node/n1/params/remote/g2", "$aws/rules/esp_set_params/node/n1/params/local"];
+        assert_eq!(topics(&lab.out()), left);
+        lab.agent.connected("here");
+        assert!(!topics(&lab.out()).iter().any(|topic| topic.contains("remote/g")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_will_follows_the_group_and_the_node_says_when_it_is_there() {
+        let mut lab = Lab::new("will-group-plain", Product::Light, None);
+        let will = lab.agent.hello().last_will.unwrap();
+        assert_eq!((will.topic.as_ref(), will.qos, will.retain), ("node/n1/params/local", QoS::AtLeastOnce, false));
+        assert_eq!(will.message, r#"{"Connectivity":{"Connected":false}}"#);
+        for _ in 0..2 {
+            lab.agent.connected("here");
+            lab.out();
+            assert_eq!(again_within(&mut lab, Duration::from_millis(4900)).await, None);
+            assert_eq!(lab.out(), []);
+            assert_eq!(again_within(&mut lab, Duration::from_millis(200)).await, None);
+            let there = ("node/n1/params/local".to_owned(), r#"{"Connectivity":{"Connected":true}}"#.to_owned());
+            assert!(lab.out().contains(&there));
+        }
+        lab.receive("params/remote", r#"{"Groups":{"GroupID":"g1"}}"#);
+        assert_eq!(again_within(&mut lab, Duration::from_secs(1)).await, Some(Again::Connect));
+        assert_eq!(lab.agent.hello().last_will.unwrap().topic, "node/n1/params/local/g1");
+        lab.receive("params/remote", &format!(r#"{{"Groups":{{"GroupID":"{}"}}}}"#, "g".repeat(33)));
+        assert_eq!(again_within(&mut lab, Duration::from_secs(1)).await, None);
+        assert_eq!(lab.agent.hello().last_will.unwrap().topic, "node/n1/params/local/g1", "too long for the device");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bad_manners_cut_messages_and_repeat_them() {
+        let mut lab = Lab::new("cut-plain", Product::Light, None);
+        lab.agent.unruly = Unruly::new(vec!["truncate".parse().unwrap(), "dup".parse().unwrap()], Duration::from_secs(10));
+        lab.agent.connected("here");
+        lab.out();
+        lab.agent.line("Light.Power=true");
+        let next = lab.agent.outbox.transmit(Instant::now(), Instant::now()).unwrap();
+        let Packet::Publish(sent) = &next.packet else { panic!("{next:?}") };
+        assert_eq!(sent.payload, r#"{"Light":{"P"#);
+        let entry = lab.agent.outbox.published(next.id).unwrap();
+        lab.agent.happened(Event::Published(entry));
+        let Some(Packet::Publish(again)) = lab.agent.rude(Instant::now()) else { panic!("not sent again") };
+        assert_eq!((again.dup, again.packet_id, &again.payload), (true, Some(next.id), &sent.payload));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!((lab.agent.tick(), lab.agent.rude(Instant::now())), (None, None), "it is over");
+        lab.agent.line("Light.Power=true");
+        assert_eq!(lab.out().last().unwrap().1, r#"{"Light":{"Power":true}}"#);
     }
 
     #[tokio::test(start_paused = true)]
@@ -531,6 +651,7 @@ mod tests {
         assert_eq!((hello.client_id.as_ref(), hello.clean_session, hello.keep_alive), ("n1", true, 120));
         assert_eq!(hello.username.unwrap(), format!("?Platform=APN3|A0|RM|EX00|RMDev|1x0|{}", mac("n1")));
         assert_eq!((hello.password, hello.last_will), (None, None));
+        assert!(!Lab::new("persistent", Product::Light, None).agent.hello().clean_session);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub(crate) enum Event {
     Published(Entry),
     /// A subscription was answered, with a yes or a no.
     Subscribed(Entry, bool),
+    /// The end of a subscription was acknowledged.
+    Unsubscribed(Entry),
     /// A packet that nobody acknowledged was sent again.
     Resent {
         /// Its packet id.
@@ -72,9 +74,23 @@ pub(crate) enum Event {
     Dropped(Entry),
 }
 
+/// What a client may leave undone, to try a broker's patience. A good one leaves nothing undone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Manners {
+    /// It acknowledges no message.
+    pub(crate) never_acknowledges: bool,
+    /// It reads nothing.
+    pub(crate) never_reads: bool,
+}
+
+/// How much may wait to be sent before [`Link::offer`] takes no more, in bytes.
+const ROOM: usize = 64 * 1024;
+
 /// A connection that the broker accepted.
 #[derive(Debug)]
 pub(crate) struct Link<S> {
+    /// How it behaves.
+    pub(crate) manners: Manners,
     stream: S,
     codec: Codec,
     incoming: BytesMut,
@@ -91,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     pub(crate) async fn open(stream: S, hello: Connect) -> Result<Self, Ended> {
         let now = Instant::now();
         let mut link = Self {
+            manners: Manners::default(),
             stream,
             codec: Codec::default(),
             incoming: BytesMut::new(),
@@ -130,15 +147,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 }
             }
             while let Some(packet_id) = self.owed.pop_front() {
-                self.put(Packet::PublishAck { packet_id })?;
+                if !self.manners.never_acknowledges {
+                    self.put(Packet::PublishAck { packet_id })?;
+                }
             }
             let ping = self.ping(now)?;
             self.flush().await?;
 
             let wake = outbox.deadline().into_iter().chain(ping).min();
             let packet = tokio::select! {
-                packet = self.receive() => packet?,
+                packet = self.receive(), if !self.manners.never_reads => packet?,
                 () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => continue,
+                // Only a client with bad manners waits for nothing at all; whoever drives it ends that.
+                else => std::future::pending().await,
             };
             if let Some(event) = self.take(packet, outbox) {
                 return Ok(event);
@@ -146,15 +167,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
-    /// Sends one packet outside of the outbox's rules.
-    pub(crate) async fn send(&mut self, packet: Packet) -> Result<(), Ended> {
+    /// Takes one packet outside of the outbox's rules, which goes out with the next call of [`Link::next`].
+    /// Returns it if the network takes less than is sent.
+    pub(crate) fn offer(&mut self, packet: Packet) -> Result<Option<Packet>, Ended> {
+        if self.outgoing.len() > ROOM {
+            return Ok(Some(packet));
+        }
         self.put(packet)?;
-        self.flush().await
+        Ok(None)
     }
 
     /// Says goodbye and closes.
     pub(crate) async fn close(mut self) -> Result<(), Ended> {
-        self.send(Packet::Disconnect).await?;
+        self.put(Packet::Disconnect)?;
+        self.flush().await?;
         Ok(timeout(PATIENCE, self.stream.shutdown()).await.unwrap_or(Ok(()))?)
     }
 
@@ -189,6 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 let granted = status.iter().all(|status| matches!(status, SubscribeReturnCode::Success(_)));
                 outbox.subscribed(packet_id).map(|entry| Event::Subscribed(entry, granted))
             }
+            Packet::UnsubscribeAck { packet_id } => outbox.unsubscribed(packet_id).map(Event::Unsubscribed),
             Packet::PingResponse => {
                 self.answered = Instant::now();
                 self.pinged = false;

@@ -4,52 +4,68 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
-use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::client::{Resumption, WantsClientCert};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+
+use super::signer::Signer;
 
 /// The protocol that the device offers where HTTPS and MQTT share a port.
 const ALPN: &[u8] = b"x-amzn-mqtt-ca";
 /// Plain text files that may hold the host.
 const HOST_FILES: [&str; 3] = ["endpoint.info", "mqtt_host", "mqtt_host.txt"];
 
-/// What a node needs to come in.
+/// Who a node is, and what proves it.
 #[derive(Debug)]
-pub(super) struct Credentials {
+pub(super) struct Identity {
     /// The common name of its certificate.
     pub(super) node_id: String,
-    /// How it speaks TLS.
-    pub(super) tls: Arc<ClientConfig>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    folder: PathBuf,
 }
 
-impl Credentials {
-    /// Reads a folder. The CA is `ca.crt` there or one folder up, unless another file is named.
-    pub(super) fn load(folder: &Path, ca: Option<&Path>, alpn: bool) -> anyhow::Result<Self> {
+impl Identity {
+    /// Reads `node.crt` and `node.key` of a folder.
+    pub(super) fn load(folder: &Path) -> anyhow::Result<Self> {
         let chain = certificates(&folder.join("node.crt"))?;
         let node_id = chain.first().context("no certificate").and_then(|leaf| common_name(leaf))?;
         let key_file = folder.join("node.key");
         let key = PrivateKeyDer::from_pem_slice(&read(&key_file)?)
             .map_err(|error| anyhow!("{} holds no private key: {error}", key_file.display()))?;
+        Ok(Self { node_id, chain, key, folder: folder.to_owned() })
+    }
 
-        let mut roots = RootCertStore::empty();
-        let ca = ca.map_or_else(|| find_ca(folder), |file| Ok(file.to_owned()))?;
-        for certificate in certificates(&ca)? {
-            roots.add(certificate).with_context(|| format!("{} holds no usable certificate", ca.display()))?;
-        }
-        let mut tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .with_context(|| format!("node.crt and {} cannot be used together", key_file.display()))?;
+    /// How it speaks TLS. The CA is `ca.crt` in the folder or one folder up, unless another file is named.
+    pub(super) fn tls(&self, ca: Option<&Path>, alpn: bool) -> anyhow::Result<Arc<ClientConfig>> {
+        let mut tls = trusting(&self.folder, ca)?
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())
+            .with_context(|| format!("node.crt and {} cannot be used together", self.folder.join("node.key").display()))?;
         // The device does a full handshake every time.
         tls.resumption = Resumption::disabled();
         if alpn {
             tls.alpn_protocols = vec![ALPN.to_vec()];
         }
-        Ok(Self { node_id, tls: Arc::new(tls) })
+        Ok(Arc::new(tls))
     }
+
+    /// What signs with its key.
+    pub(super) fn signer(&self) -> anyhow::Result<Signer> {
+        Signer::new(&self.node_id, &self.key)
+    }
+}
+
+/// The beginning of a way to speak TLS with a server whose certificate is of a CA that this folder, or a file, names.
+pub(super) fn trusting(folder: &Path, ca: Option<&Path>) -> anyhow::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let mut roots = RootCertStore::empty();
+    let ca = ca.map_or_else(|| find_ca(folder), |file| Ok(file.to_owned()))?;
+    for certificate in certificates(&ca)? {
+        roots.add(certificate).with_context(|| format!("{} holds no usable certificate", ca.display()))?;
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider())).with_safe_default_protocol_versions()?;
+    Ok(tls.with_root_certificates(roots))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -65,7 +81,7 @@ fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     Ok(found)
 }
 
-fn common_name(leaf: &CertificateDer<'_>) -> anyhow::Result<String> {
+pub(super) fn common_name(leaf: &CertificateDer<'_>) -> anyhow::Result<String> {
     let (_, certificate) = x509_parser::parse_x509_certificate(leaf).map_err(|error| anyhow!("node.crt is damaged: {error}"))?;
     let name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
     name.filter(|name| !name.is_empty()).map(str::to_owned).context("node.crt names no node: its subject has no common name")
@@ -123,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = Credentials::load(Path::new("/nowhere"), None, false).unwrap_err();
+        let error = Identity::load(Path::new("/nowhere")).unwrap_err();
         assert!(format!("{error:#}").starts_with("cannot read /nowhere/node.crt: "), "{error:#}");
     }
 }

@@ -3,17 +3,20 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rmqtt_codec::v3::{Connect, ConnectAckReason};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error as TlsError};
 
 use super::client::{Ended, Link, PATIENCE};
+use super::say::{Event, Say};
 
 /// A connection to a real broker.
 pub(super) type Connection = Link<TlsStream<TcpStream>>;
@@ -73,6 +76,27 @@ impl Network {
         self.tls.connect(self.name.clone(), tcp).await.map_err(|error| self.broken(&error))
     }
 
+    /// Begins this many handshakes, leaves them alone for so long, and then tells how many the broker ended.
+    pub(super) fn leave_half_open(&self, count: u16, lasts: Duration, say: Say) {
+        /// The beginning of a TLS record of which nothing more comes.
+        const BEGUN: [u8; 3] = [0x16, 0x03, 0x01];
+        let place = (self.host.clone(), self.port);
+        tokio::spawn(async move {
+            let mut opened = Vec::new();
+            for _ in 0..count {
+                // What the broker or the system refuses is not opened, which the number tells.
+                if let Ok(Ok(mut stream)) = timeout(PATIENCE, TcpStream::connect((place.0.as_str(), place.1))).await
+                    && stream.write_all(&BEGUN).await.is_ok()
+                {
+                    opened.push(stream);
+                }
+            }
+            sleep(lasts).await;
+            let ended = opened.iter().filter(|stream| is_ended(stream)).count();
+            say.tell(&Event::HalfOpened { opened: opened.len(), ended });
+        });
+    }
+
     /// What an end of the connection means.
     pub(super) fn failure(&self, ended: &Ended) -> Failure {
         let kind = match ended {
@@ -122,6 +146,15 @@ impl Network {
             }
             other => Failure::new("tls", format!("no TLS with {self}: {other}")),
         }
+    }
+}
+
+/// Whether the other side ended the connection.
+fn is_ended(stream: &TcpStream) -> bool {
+    match stream.try_read(&mut [0; 256]) {
+        Ok(0) => true,
+        Ok(_) => is_ended(stream),
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     }
 }
 

@@ -48,6 +48,11 @@ pub(crate) enum Content {
         /// The filter.
         filter: ByteString,
     },
+    /// The end of one.
+    Unsubscribe {
+        /// The filter.
+        filter: ByteString,
+    },
 }
 
 impl Entry {
@@ -65,6 +70,7 @@ impl Entry {
             Content::Subscribe { filter } => {
                 Packet::Subscribe { packet_id: self.id, topic_filters: vec![(filter.clone(), QoS::AtLeastOnce)] }
             }
+            Content::Unsubscribe { filter } => Packet::Unsubscribe { packet_id: self.id, topic_filters: vec![filter.clone()] },
         }
     }
 
@@ -90,6 +96,8 @@ pub(crate) struct Outbox {
     entries: VecDeque<Entry>,
     last_id: u16,
     resent: Option<Instant>,
+    /// How many publishes were acknowledged that wait for nothing here: what was sent outside of these rules.
+    pub(crate) strays: u64,
 }
 
 impl Outbox {
@@ -159,12 +167,19 @@ impl Outbox {
 
     /// Takes out the publish that a PUBACK names.
     pub(crate) fn published(&mut self, id: NonZeroU16) -> Option<Entry> {
-        self.take(|entry| entry.id == id && matches!(entry.content, Content::Publish { .. }))
+        let found = self.take(|entry| entry.id == id && matches!(entry.content, Content::Publish { .. }));
+        self.strays += u64::from(found.is_none());
+        found
     }
 
     /// Takes out the subscription that a SUBACK names.
     pub(crate) fn subscribed(&mut self, id: NonZeroU16) -> Option<Entry> {
         self.take(|entry| entry.id == id && matches!(entry.content, Content::Subscribe { .. }))
+    }
+
+    /// Takes out the end of a subscription that an UNSUBACK names.
+    pub(crate) fn unsubscribed(&mut self, id: NonZeroU16) -> Option<Entry> {
+        self.take(|entry| entry.id == id && matches!(entry.content, Content::Unsubscribe { .. }))
     }
 
     /// Takes out the oldest packet whatever it waits for.

@@ -23,6 +23,8 @@ pub(super) enum Event<'a> {
     Waiting { seconds: u64, kind: &'static str, reason: &'a str },
     /// A subscription was answered.
     Subscribed { filter: &'a str, granted: bool },
+    /// The end of a subscription was acknowledged, or given up.
+    Unsubscribed { filter: &'a str, acknowledged: bool },
     /// A publish was acknowledged, or given up.
     Published { topic: &'a str, payload: &'a Payload, acknowledged: bool, times: u32 },
     /// Nobody acknowledged a packet for a second, so it was sent again.
@@ -47,6 +49,22 @@ pub(super) enum Event<'a> {
     },
     /// The cloud acknowledged the request to belong to a user. The answer of a mapping is no more than that.
     MappingAcknowledged { user_id: &'a str, reset: bool },
+    /// The node got its credentials from the cloud.
+    Claimed { mqtt_host: &'a str },
+    /// It connects again to leave another will.
+    Rejoining,
+    /// It can be reached on the local network by who has its proof of possession.
+    OnNetwork { address: &'a str, sec_ver: u8, pop: &'a str },
+    /// It signed a challenge from the local network.
+    Challenged { challenge: &'a str },
+    /// It can't be reached on the local network any more.
+    OffNetwork,
+    /// Bad manners begin.
+    Misbehaving { kinds: &'a str, seconds: u64 },
+    /// Bad manners ended: how many packets they were, and how many of them the broker acknowledged.
+    Misbehaved { kinds: &'a str, sent: u64, acknowledged: u64 },
+    /// Handshakes that were begun and left alone: how many, and how many of them the broker ended.
+    HalfOpened { opened: usize, ended: usize },
     /// The node starts again.
     Rebooting { why: &'static str },
     /// The state could not be kept.
@@ -117,6 +135,8 @@ impl Display for Event<'_> {
             Self::Waiting { seconds, reason, .. } => write!(f, "waiting {seconds} s before the next try: {reason}"),
             Self::Subscribed { filter, granted: true } => write!(f, "subscribed to {filter}"),
             Self::Subscribed { filter, granted: false } => write!(f, "the broker refused the subscription to {filter}"),
+            Self::Unsubscribed { filter, acknowledged: true } => write!(f, "no longer subscribed to {filter}"),
+            Self::Unsubscribed { filter, .. } => write!(f, "the broker did not acknowledge the end of the subscription to {filter}"),
             Self::Published { topic, payload, acknowledged: true, .. } => write!(f, "reported {} {payload}", short(topic)),
             Self::Published { topic, payload, times, .. } => {
                 write!(f, "gave up {}, sent {times} times without an acknowledgement: {payload}", short(topic))
@@ -132,6 +152,17 @@ impl Display for Event<'_> {
                 write!(f, "ignored{}{}: {why}", if what.is_empty() { "" } else { " " }, what.join("."))
             }
             Self::MappingAcknowledged { user_id, .. } => write!(f, "the cloud acknowledged the request to belong to {user_id}"),
+            Self::Claimed { mqtt_host } => write!(f, "the cloud gave a certificate, for {mqtt_host}"),
+            Self::Rejoining => write!(f, "connecting again with another will"),
+            Self::OnNetwork { address, sec_ver: 0, .. } => write!(f, "challenges are answered at {address}, without security"),
+            Self::OnNetwork { address, pop, .. } => write!(f, "challenges are answered at {address} for who knows {pop}"),
+            Self::Challenged { challenge } => write!(f, "signed the challenge {challenge}"),
+            Self::OffNetwork => write!(f, "challenges are answered no more"),
+            Self::Misbehaving { kinds, seconds } => write!(f, "misbehaving for {seconds} s: {kinds}"),
+            Self::Misbehaved { kinds, sent, acknowledged } => {
+                write!(f, "behaving again after {kinds}: {sent} packets, {acknowledged} of them acknowledged")
+            }
+            Self::HalfOpened { opened, ended } => write!(f, "left {opened} handshakes alone, of which the broker ended {ended}"),
             Self::Rebooting { why } => write!(f, "starting again: {why}"),
             Self::NotKept { why } => write!(f, "{why}"),
             Self::Stopped => write!(f, "stopped"),
@@ -145,13 +176,13 @@ fn short(topic: &str) -> &str {
 }
 
 /// Where events go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Say {
     node_id: String,
     form: Form,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Form {
     Text,
     Json,

@@ -10,6 +10,21 @@ const SYSTEM: &str = "System";
 const REBOOT: &str = "Reboot";
 const FACTORY_RESET: &str = "Factory-Reset";
 
+/// The service by which a node is in a group.
+pub(super) const GROUPS: &str = "Groups";
+const GROUP_ID: &str = "GroupID";
+/// The service that says whether the node is there.
+pub(super) const CONNECTIVITY: &str = "Connectivity";
+
+/// Services that a node has only if it is built with them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extras {
+    /// `Groups`, which moves its params to topics of its group.
+    pub(super) groups: bool,
+    /// `Connectivity`, of which it leaves a will.
+    pub(super) connectivity: bool,
+}
+
 /// A param that was written.
 #[derive(Debug, PartialEq)]
 pub(super) struct Set {
@@ -54,9 +69,9 @@ pub(super) struct Things {
 
 impl Things {
     /// A node as it comes up with what it kept.
-    pub(super) fn new(product: Product, kept: &State) -> Self {
+    pub(super) fn new(product: Product, extras: Extras, kept: &State) -> Self {
         let mut things = Self {
-            devices: [product.device()].into_iter().chain(services()).collect(),
+            devices: [product.device()].into_iter().chain(services()).chain(extra_services(extras)).collect(),
             schedules: List::new(Kind::Schedules, kept.schedules.clone()),
             scenes: List::new(Kind::Scenes, kept.scenes.clone()),
         };
@@ -79,9 +94,16 @@ impl Things {
     pub(super) fn keep(&self, state: &mut State) {
         state.schedules.clone_from(&self.schedules.items);
         state.scenes.clone_from(&self.scenes.items);
-        let kept = self.devices.iter().filter(|device| !device.service || device.name == "Time");
+        let kept = self.devices.iter().filter(|device| !device.service || matches!(device.name, "Time" | GROUPS));
         let values = |device: &Device| device.params.iter().map(|param| (param.name.to_owned(), param.value.to_json())).collect();
         state.params = kept.map(|device| (device.name.to_owned(), values(device))).collect();
+    }
+
+    /// The group that the node is in; empty if it is in none.
+    pub(super) fn group(&self) -> &str {
+        let service = self.devices.iter().find(|device| device.name == GROUPS);
+        let param = service.and_then(|service| service.params.get(service.position(GROUP_ID)?));
+        if let Some(Value::Text(group)) = param.map(|param| &param.value) { group } else { "" }
     }
 
     /// Writes the params of one device, in the device's own order. Properties and bounds are not checked: no device does.
@@ -147,8 +169,18 @@ impl Written {
     }
 }
 
+fn service(name: &'static str, kind: &'static str, attributes: &'static [(&str, &str)], params: Vec<Param>) -> Device {
+    Device { name, kind, primary: None, attributes, service: true, params }
+}
+
+fn extra_services(extras: Extras) -> impl Iterator<Item = Device> {
+    let group = || service(GROUPS, "groups", &[], vec![Param::new(GROUP_ID, "group-id", Value::Text(String::new()))]);
+    let connected = || Param::new("Connected", "connected", Value::Bool(true)).with(&["read"]);
+    let connectivity = || service(CONNECTIVITY, "connectivity", &[], vec![connected()]);
+    extras.groups.then(group).into_iter().chain(extras.connectivity.then(connectivity))
+}
+
 fn services() -> Vec<Device> {
-    let service = |name, kind, attributes, params| Device { name, kind, primary: None, attributes, service: true, params };
     let text = |name, kind, value: &str| Param::new(name, kind, Value::Text(value.to_owned()));
     let list = |name, kind| Param::new(name, kind, Value::Array("[]".to_owned())).at_most(MAX_ITEMS);
     let button = |name, kind| Param::new(name, kind, Value::Bool(false));
@@ -180,7 +212,7 @@ mod tests {
     use super::*;
 
     fn light() -> Things {
-        Things::new(Product::Light, &State::default())
+        Things::new(Product::Light, Extras::default(), &State::default())
     }
 
     fn write(things: &mut Things, message: &str) -> (usize, Written) {
@@ -239,7 +271,7 @@ mod tests {
         write(&mut things, r#"{"Scenes":{"Scenes":[{"id":"a","operation":"add","name":"n","action":{}}]}}"#);
         let mut state = State::default();
         things.keep(&mut state);
-        let all = super::super::model::all_params(&Things::new(Product::Light, &state).devices);
+        let all = super::super::model::all_params(&Things::new(Product::Light, Extras::default(), &state).devices);
         assert!(all.starts_with(r#"{"Light":{"Name":"Desk","Power":true,"#), "{all}");
         assert!(all.contains(r#""Scenes":{"Scenes":[{"name":"n","id":"a","action":{}}]},"System":{"Reboot":false,"#), "{all}");
     }

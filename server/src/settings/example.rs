@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Args, Command};
 
-use super::Settings;
+use super::{Settings, is_switch};
 
 const HEAD: &str = "\
 # Settings of Raincloud. Each line that begins with `#` and a name shows a setting with its default: take
@@ -36,18 +36,26 @@ fn describe(text: &mut String, setting: &Arg) {
     }
     let variable = setting.get_env().unwrap_or_default().to_string_lossy();
     let value = setting.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
+    let flag = if is_switch(setting) { format!("--{name}") } else { format!("--{name} {value}") };
+    let default = default(setting);
+    let none = if default.is_none() { " Without it there is none." } else { "" };
     // Writing to a String can't fail.
-    let _ = writeln!(text, "# Flag --{name} {value}, variable {variable}.");
-    let _ = writeln!(text, "#{name} = {}", default(setting));
+    let _ = writeln!(text, "# Flag {flag}, variable {variable}.{none}");
+    let _ = writeln!(text, "#{name} = {}", default.unwrap_or_else(|| format!("\"{value}\"")));
 }
 
-fn default(setting: &Arg) -> String {
+/// The default as it stands in the file, if there is one.
+fn default(setting: &Arg) -> Option<String> {
+    let bare = |value: &str| is_switch(setting) || value.parse::<i64>().is_ok();
     let values = setting.get_default_values().iter().map(|value| {
         let value = value.to_string_lossy();
-        if value.parse::<i64>().is_ok() { value.into_owned() } else { format!("\"{value}\"") }
+        if bare(&value) { value.into_owned() } else { format!("\"{value}\"") }
     });
     let values = values.collect::<Vec<_>>().join(", ");
-    if matches!(setting.get_action(), ArgAction::Append) { format!("[{values}]") } else { values }
+    match setting.get_action() {
+        ArgAction::Append => Some(format!("[{values}]")),
+        _ => Some(values).filter(|values| !values.is_empty()),
+    }
 }
 
 fn wrap(text: &mut String, paragraph: &str) {
@@ -91,9 +99,12 @@ mod tests {
             .filter(|line| !line.starts_with(' '))
             .fold(String::new(), |all, line| all + line + "\n");
         let table: toml::Table = plain.parse().unwrap();
-        let flags = table.iter().filter_map(|(key, value)| match value {
+        let known = Settings::augment_args(Command::new("settings"));
+        let has_default = |key: &str| known.get_arguments().any(|arg| arg.get_long() == Some(key) && default(arg).is_some());
+        let flags = table.iter().filter(|(key, _)| has_default(key)).filter_map(|(key, value)| match value {
             toml::Value::String(text) => Some(format!("--{key}={text}")),
             toml::Value::Integer(number) => Some(format!("--{key}={number}")),
+            toml::Value::Boolean(on) => Some(format!("--{key}={on}")),
             _ => None,
         });
         let parse = |flags: Vec<String>| {
@@ -101,7 +112,7 @@ mod tests {
             let matches = command.try_get_matches_from(std::iter::once("settings".to_owned()).chain(flags)).unwrap();
             format!("{:?}", <Settings as clap::FromArgMatches>::from_arg_matches(&matches).unwrap())
         };
-        assert!(table.contains_key("host") && table.contains_key("max-nodes"), "{table:?}");
+        assert!(table.contains_key("host") && table.contains_key("max-nodes") && table.contains_key("acme-email"), "{table:?}");
         assert_eq!(parse(flags.collect()), parse(Vec::new()));
     }
 }

@@ -105,7 +105,10 @@ fn words(known: &Command, key: &str, value: &toml::Value) -> Result<Vec<String>,
     let setting = known.get_arguments().find(|arg| arg.get_long() == Some(key) && key != "config");
     let Some(setting) = setting else { return Err(unknown(known, key)) };
     let many = matches!(setting.get_action(), ArgAction::Append);
+    let switch = super::is_switch(setting);
     let one = |value: &toml::Value| match value {
+        toml::Value::Boolean(on) if switch => Ok(on.to_string()),
+        other if switch => Err(format!("`{key}` takes true or false, not a value of type {}", other.type_str())),
         toml::Value::String(text) => Ok(text.clone()),
         toml::Value::Integer(number) => Ok(number.to_string()),
         other => Err(format!("`{key}` takes text or a number, not a value of type {}", other.type_str())),
@@ -202,6 +205,8 @@ mod tests {
         let settings = serve("host = \"a.io\"", &["--host", "c.io"]).unwrap();
         assert_eq!(settings.names.mqtt_host(), "c.io");
         assert_eq!(settings.names.hosts.len(), 1);
+        assert!(serve("lan = true", &[]).unwrap().reach.lan && serve("", &["--lan"]).unwrap().reach.lan);
+        assert!(!serve("lan = true", &["--lan=false"]).unwrap().reach.lan);
         assert_eq!(serve("", &[]).unwrap().names.mqtt_host(), "localhost");
     }
 
@@ -212,6 +217,7 @@ mod tests {
             ("config = \"x\"", "there is no setting `config`"),
             ("[http]\nport = 1", "`http` takes text or a number, not a value of type table"),
             ("http = true", "`http` takes text or a number, not a value of type boolean"),
+            ("lan = \"yes\"", "`lan` takes true or false, not a value of type string"),
             ("http = \"eighty\"", "invalid value 'eighty' for '--http <PORT|off>': give a port (0 to 65535) or off"),
             ("http = [1, 2]", "`http` takes one value, not a list"),
             ("bind = \"here\"", "invalid value 'here' for '--bind <IP>'"),

@@ -5,15 +5,17 @@
 
 mod example;
 mod file;
+mod reach;
 mod value;
 
 use std::{net::IpAddr, path::PathBuf};
 
-use clap::Args;
+use clap::{ArgAction, Args, builder::ValueParser};
 
 pub use example::example;
 pub use file::{FileError, ParseError, layered};
-pub use value::{Host, LogFilter, Port};
+pub use reach::{Acme, Challenge, OwnFiles, Reach};
+pub use value::{Domain, GuestDays, Host, LogFilter, LogFormat, Port, Private, Switch};
 
 /// Where the data is. Taken by every command that touches it.
 #[derive(Args, Clone, Debug)]
@@ -37,7 +39,7 @@ pub struct Names {
     ///
     /// May be given several times. All of them stand in the server's certificate, together with
     /// `localhost`. The first is what `/mqtt_host` answers and what nodes' credentials name; without any
-    /// that is `localhost`.
+    /// that is `localhost`, or what `--lan` and `--acme-domain` say.
     #[arg(long = "host", value_name = "NAME", env = "RAINCLOUD_HOST", hide_env_values = true, value_delimiter = ',')]
     pub hosts: Vec<Host>,
 }
@@ -56,6 +58,10 @@ pub struct Settings {
     /// The address to listen on: `0.0.0.0` or `::` for every address of this machine
     #[arg(long, value_name = "IP", env = "RAINCLOUD_BIND", hide_env_values = true, default_value = "127.0.0.1")]
     pub bind: IpAddr,
+
+    /// How others find and trust it.
+    #[command(flatten)]
+    pub reach: Reach,
 
     /// The port of the REST API without TLS, for this machine itself or behind a proxy; 0 takes a free one
     #[arg(long, value_name = "PORT|off", env = "RAINCLOUD_HTTP", hide_env_values = true, default_value = "8080")]
@@ -79,6 +85,39 @@ pub struct Settings {
         value_parser = clap::value_parser!(i64).range(0..=31_536_000)
     )]
     pub desired_seconds: i64,
+
+    /// Whether it is kept which nodes users had, after they have them no more
+    #[arg(long, value_name = "on|off", env = "RAINCLOUD_NODE_HISTORY", hide_env_values = true, default_value = "on")]
+    pub node_history: Switch,
+
+    /// The mail server for letters with codes: `smtps://USER:PASSWORD@HOST`, or with STARTTLS
+    /// `smtp://USER:PASSWORD@HOST:587?tls=required`
+    ///
+    /// Characters that mean something in a URL are percent-coded in user and password. Without it letters
+    /// are put into the mailbox folder.
+    #[arg(long, value_name = "URL", env = "RAINCLOUD_SMTP", hide_env_values = true)]
+    pub smtp: Option<String>,
+
+    /// The address that letters are from, as `cloud@example.org` or `Cloud <cloud@example.org>`
+    #[arg(long, value_name = "ADDRESS", env = "RAINCLOUD_MAIL_FROM", hide_env_values = true)]
+    pub mail_from: Option<String>,
+
+    /// For how many days the account of a guest, who has no name of their own, is good; 0: for ever
+    ///
+    /// With `off` there are no guests.
+    #[arg(long, value_name = "DAYS|off", env = "RAINCLOUD_GUEST_DAYS", hide_env_values = true, default_value = "off")]
+    pub guest_days: GuestDays,
+
+    /// How many nodes one user may claim; 0 does not limit
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "RAINCLOUD_CLAIMS_PER_USER",
+        hide_env_values = true,
+        default_value = "0",
+        value_parser = clap::value_parser!(i64).range(0..=1_000_000)
+    )]
+    pub claims_per_user: i64,
 
     /// How many nodes may be connected at one time
     #[arg(
@@ -119,6 +158,16 @@ pub struct Settings {
     /// `info,broker=debug`
     #[arg(long, value_name = "LEVEL", env = "RAINCLOUD_LOG", hide_env_values = true, default_value = "info")]
     pub log: LogFilter,
+
+    /// How to log: `text` for people, `json` for programs that collect logs
+    #[arg(long, value_name = "FORMAT", env = "RAINCLOUD_LOG_FORMAT", hide_env_values = true, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Where Prometheus finds metrics, at `/metrics`: a port of this machine alone, or an address and a port
+    ///
+    /// Whoever reaches it can read it. It says how much is going on, but names no node and no user.
+    #[arg(long, value_name = "PORT|IP:PORT|off", env = "RAINCLOUD_METRICS", hide_env_values = true, default_value = "off")]
+    pub metrics: Private,
 }
 
 impl Names {
@@ -126,4 +175,9 @@ impl Names {
     pub fn mqtt_host(&self) -> &str {
         self.hosts.first().map_or("localhost", Host::as_str)
     }
+}
+
+/// Is it a setting that is on or off?
+fn is_switch(setting: &clap::Arg) -> bool {
+    matches!(setting.get_action(), ArgAction::Set) && setting.get_value_parser().type_id() == ValueParser::bool().type_id()
 }

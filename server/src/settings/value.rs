@@ -1,6 +1,10 @@
 //! The values of settings that are more than text or a number.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use tracing_subscriber::EnvFilter;
 
@@ -24,6 +28,70 @@ impl FromStr for Port {
     }
 }
 
+/// For how many days a guest's account is good, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestDays(pub Option<u32>);
+
+impl FromStr for GuestDays {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("off") {
+            return Ok(Self(None));
+        }
+        let days = text.parse().ok().filter(|days| *days <= 36_500);
+        days.map(|days| Self(Some(days))).ok_or("give a number of days (0 to 36500) or off")
+    }
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Do it.
+    On,
+    /// Do not.
+    Off,
+}
+
+impl FromStr for Switch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_lowercase().as_str() {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err("give on or off"),
+        }
+    }
+}
+
+/// Where to listen for this machine's owner alone, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Private(pub Option<SocketAddr>);
+
+impl FromStr for Private {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("off") {
+            return Ok(Self(None));
+        }
+        // A port alone is one that only this machine reaches.
+        let port = text.parse().map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)));
+        port.or_else(|_| text.parse()).map(|at| Self(Some(at))).map_err(|_| "give a port, an address such as 127.0.0.1:9464, or off")
+    }
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// An object a line, for programs.
+    Json,
+}
+
 /// A DNS name or an IP address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host(String);
@@ -32,6 +100,11 @@ impl Host {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The address, if it is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.0.parse().ok()
     }
 
     /// As it stands in a URL.
@@ -74,6 +147,26 @@ impl FromStr for Host {
         } else {
             Err("give a DNS name or an IP address, without scheme and port")
         }
+    }
+}
+
+/// A DNS name, and no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain(Host);
+
+impl Domain {
+    /// The name.
+    pub fn host(&self) -> &Host {
+        &self.0
+    }
+}
+
+impl FromStr for Domain {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let host: Host = text.parse().map_err(|_| "give a DNS name, without scheme and port")?;
+        if host.address().is_some() { Err("give a DNS name, not an address") } else { Ok(Self(host)) }
     }
 }
 
@@ -122,6 +215,14 @@ mod tests {
             assert!(bad.parse::<Host>().is_err(), "{bad}");
         }
         assert_eq!("::1".parse::<Host>().unwrap().in_url(), "[::1]");
+    }
+
+    #[test]
+    fn domains_are_names() {
+        assert_eq!("Cloud.example.com".parse::<Domain>().unwrap().host().as_str(), "cloud.example.com");
+        for bad in ["192.168.1.5", "::1", "*.example.com", ""] {
+            assert!(bad.parse::<Domain>().is_err(), "{bad}");
+        }
     }
 
     #[test]

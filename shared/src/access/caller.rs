@@ -3,7 +3,8 @@
 use crate::{
     Ports, Result,
     id::UserId,
-    port::identity::{Claims, SignOut},
+    port::identity::{Claims, Privilege},
+    user::name::UserName,
 };
 
 /// A user whose access token was verified.
@@ -27,12 +28,17 @@ impl Caller {
     }
 
     /// The user's name, an e-mail address.
-    pub fn user_name(&self) -> &str {
+    pub fn user_name(&self) -> &UserName {
         &self.claims.user_name
     }
 
-    /// Ends sessions of the caller's.
-    pub async fn sign_out(&self, ports: &Ports, which: SignOut) -> Result<()> {
-        Ok(ports.identity.sign_out(&self.claims, which).await?)
+    /// What the account may do beside what its associations allow.
+    pub fn privilege(&self) -> Privilege {
+        self.claims.privilege
+    }
+
+    /// What the token says, for acts on the caller's own account.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
     }
 }

@@ -1,6 +1,7 @@
-//! Both halves are there: the node changes hands.
+//! It is proved whose the node is: it changes hands. In a mapping by secret that is so when both halves are
+//! there.
 
-use super::{NodeHalf, UserHalf, node_half_key, request_key, user_half_key};
+use super::{NodeHalf, UserHalf, history, node_half_key, request_key, user_half_key};
 use crate::{
     Ports, Refusal, Result,
     access::{
@@ -8,11 +9,12 @@ use crate::{
         role::RoleName,
     },
     id::{NodeId, UserId},
+    node::details,
     port::table::{Batch, Key, Merge, Query, Record, TableId, Value, When, Write},
 };
 
-/// Users that leave in one batch: two records each, beside those of the new one.
-const LEAVING: usize = 40;
+/// Users that leave in one batch: three records each, beside those of the new one.
+const LEAVING: usize = 24;
 /// Tries against other changes of hands at the same moment.
 const TRIES: usize = 5;
 
@@ -47,26 +49,61 @@ impl Holders {
     }
 }
 
+/// A change of hands that somebody has proved.
+pub(super) struct Handover<'a> {
+    /// The node.
+    pub(super) node: &'a NodeId,
+    /// Its new owner.
+    pub(super) user: &'a UserId,
+    /// Others leave even if the user is the owner already.
+    pub(super) reset: bool,
+    /// What they bring for the node.
+    pub(super) gift: &'a details::Change,
+    /// What uses the proof up, each write under the condition that it is still there.
+    pub(super) proof: Vec<Write>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The node is the user's.
+    Done,
+    /// Something else has used the proof up.
+    ProofGone,
+}
+
 /// Gives the node to the user if the halves match. Several callers may see both halves: one batch
-/// succeeds, for the others there is nothing left to do. 1 query, 1 batch.
+/// succeeds, for the others there is nothing left to do. 1 query, 1 get, 1 batch.
 pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf) -> Result<()> {
     if !report.matches(request) {
         return Ok(());
     }
+    let user = &request.user;
+    let wanted = When::FieldEq("request".to_owned(), request.request.as_str().into());
+    let proof = vec![
+        Write::Delete { key: user_half_key(user, node), when: wanted },
+        Write::Delete { key: node_half_key(node), when: When::Version(report.version) },
+        Write::Merge(Merge::new(request_key(user, &request.request)).set("status", "confirmed").when(When::Present)),
+    ];
+    hand_over(ports, &Handover { node, user, reset: report.reset, gift: &request.gift, proof }).await.map(drop)
+}
+
+/// Gives the node to the user. Whoever had it leaves, unless the user is its owner already. 1 query and 1
+/// batch, and as much again for each [`LEAVING`] users who leave.
+pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<Outcome> {
     let mut tries = 0;
     while tries < TRIES {
-        let holders = Holders::read(ports, node).await?;
-        let keeps_shares = holders.owner.as_ref() == Some(&request.user) && !report.reset;
+        let holders = Holders::read(ports, handover.node).await?;
+        let keeps_shares = holders.owner.as_ref() == Some(handover.user) && !handover.reset;
         let last = keeps_shares || !holders.more;
-        let batch =
-            if last { hand_over(ports, node, request, report, &holders, keeps_shares)? } else { clear(node, request, report, &holders)? };
-        match ports.table.write(batch).await {
-            Ok(_) if last => return Ok(()),
+        let writes = if last { give(ports, handover, &holders, keeps_shares).await? } else { clear(ports, handover, &holders) };
+        match ports.table.write(Batch::new(writes)?).await {
+            Ok(_) if last => return Ok(Outcome::Done),
             Ok(_) => {}
-            // Unless someone else used up a half, only the node's users have changed.
+            // Unless someone else used the proof up, only the node's users have changed.
             Err(error) if error.is_conflict() => {
-                if !waits(ports, node, request, report).await? {
-                    return Ok(());
+                if !holds(ports, &handover.proof).await? {
+                    return Ok(Outcome::ProofGone);
                 }
                 tries += 1;
             }
@@ -76,42 +113,54 @@ pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, re
     Err(Refusal::TooManyTries.into())
 }
 
-/// Are both halves still those?
-async fn waits(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf) -> Result<bool> {
-    let halves = ports.table.get_many(&[user_half_key(&request.user, node), node_half_key(node)]).await?;
-    let [Some(user), Some(own)] = halves.as_slice() else { return Ok(false) };
-    Ok(user.str("request") == Some(request.request.as_str()) && own.version == report.version)
+/// Are the proof's conditions still true? 1 batched get.
+async fn holds(ports: &Ports, proof: &[Write]) -> Result<bool> {
+    let keys: Vec<Key> = proof.iter().map(|write| write.key().clone()).collect();
+    let records = ports.table.get_many(&keys).await?;
+    Ok(proof.iter().zip(records).all(|(write, record)| write.when().holds(record.as_ref())))
 }
 
-/// Both halves, as they must still be.
-fn halves(node: &NodeId, request: &UserHalf, report: &NodeHalf) -> [(Key, When); 2] {
-    [
-        (user_half_key(&request.user, node), When::FieldEq("request".to_owned(), request.request.as_str().into())),
-        (node_half_key(node), When::Version(report.version)),
-    ]
+/// The writes by which users leave.
+pub(super) fn leave<'a>(ports: &Ports, node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
+    users.flat_map(|user| association::delete(user, node).into_iter().chain(history::end(ports, user, node))).collect()
 }
 
-pub(super) fn leave<'a>(node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
-    users.flat_map(|user| association::delete(user, node)).collect()
-}
-
-/// The last batch: everybody else leaves, the user comes, the halves are used up.
-fn hand_over(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf, holders: &Holders, keeps_shares: bool) -> Result<Batch> {
-    let user = &request.user;
-    let mut writes = leave(node, holders.users.iter().filter(|other| *other != user && !keeps_shares));
+/// The last batch: everybody else leaves, the user comes with what they bring, the proof is used up.
+async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, keeps_shares: bool) -> Result<Vec<Write>> {
+    let Handover { node, user, gift, proof, .. } = handover;
+    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user && !keeps_shares));
     let owner = [("user", Value::from(user.as_str())), ("since", ports.clock.now_ms().into())];
     writes.push(Write::put(association::owner_key(node), owner, holders.unchanged()));
-    let association = Association { node: node.clone(), role: RoleName::Primary, mapped_at: ports.clock.now() };
+    let association = Association { node: (*node).clone(), role: RoleName::Primary, mapped_at: ports.clock.now() };
     writes.extend(association::put(user, &association));
-    writes.extend(halves(node, request, report).map(|(key, when)| Write::Delete { key, when }));
-    writes.push(Write::Merge(Merge::new(request_key(user, &request.request)).set("status", "confirmed").when(When::Present)));
-    Ok(Batch::new(writes)?)
+    writes.extend(proof.iter().cloned());
+    writes.extend(details_of(ports, node, gift, keeps_shares).await?);
+    writes.extend(note(ports, node, user, keeps_shares || holders.users.contains(user)).await?);
+    Ok(writes)
+}
+
+/// What the user brings along. 1 get if they have the node already and bring anything.
+async fn details_of(ports: &Ports, node: &NodeId, gift: &details::Change, keeps: bool) -> Result<Vec<Write>> {
+    match (keeps, gift.is_empty()) {
+        (true, true) => Ok(Vec::new()),
+        (true, false) => details::give(node, Some(&details::kept(ports, node).await?), gift),
+        (false, _) => details::give(node, None, gift),
+    }
+}
+
+/// The history of the user who gets the node. 1 get if they did not have it.
+async fn note(ports: &Ports, node: &NodeId, user: &UserId, has_it: bool) -> Result<Vec<Write>> {
+    if has_it {
+        return Ok(history::renew(ports, user, node).into_iter().collect());
+    }
+    history::begin(ports, user, node).await
 }
 
 /// A batch before the last: there are too many users for one, so these leave first.
-fn clear(node: &NodeId, request: &UserHalf, report: &NodeHalf, holders: &Holders) -> Result<Batch> {
-    let mut writes = leave(node, holders.users.iter());
+fn clear(ports: &Ports, handover: &Handover<'_>, holders: &Holders) -> Vec<Write> {
+    let Handover { node, user, proof, .. } = handover;
+    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user));
     writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
-    writes.extend(halves(node, request, report).map(|(key, when)| Write::Check { key, when }));
-    Ok(Batch::new(writes)?)
+    writes.extend(proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() }));
+    writes
 }

@@ -1,28 +1,41 @@
-//! How a node comes to belong to a user: by a secret that the app gives to both the cloud and the node
-//! (contract `mqtt-and-node.md` §4.2, `clients.md` A4). The two halves arrive in either order; whoever
-//! brings the second confirms. A new primary user ends the rights of all users before.
+//! How a node comes to belong to a user (contract `mqtt-and-node.md` §4, `clients.md` A4). A new primary user
+//! ends the rights of all users before.
+//!
+//! * By a secret ([`request`], [`mod@report`]) that the app gives to both the cloud and the node. The two halves
+//!   arrive in either order; whoever brings the second confirms.
+//! * By a challenge ([`initiate`], [`verify`]) that the node signs with the key of its certificate, and the
+//!   app carries to and fro. The node need not ever have been online.
 //!
 //! | table | key | sample | read by |
 //! |---|---|---|---|
 //! | `users` | `user#<user>` / `mapping#<request>` | `{node: "<node>", status: "requested", deadline: 1790000600}` | polling |
-//! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…"}` | the node's half, when it arrives |
+//! | `users` | the same, by challenge | `{by: "challenge", challenge: "…", tries: 0, status: "requested", deadline: …}` | the node's answer, polling |
+//! | `users` | `user#<user>` / `history#<node>` | `{first: 1790000000, updated: 1790000000, count: 1, active: true}` | [`history`] |
+//! | `users` | `user#<user>` / `history` | `{total: 1}` | [`history`] |
+//! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…", gift: {"tags": […], "metadata": {…}}}` | the node's half, when it arrives |
 //! | `nodes` | `node#<node>` / `mapping#node` | `{user: "<user>", secret: "…", reset: false}` | the user's half, when it arrives |
 //!
-//! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 1 query and
-//! 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`].
+//! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 1 query, 1 get
+//! and 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`]. A challenge costs 1
+//! write; its answer 1 write and 1 get, and then what confirming costs.
 
 mod confirm;
+pub mod history;
+pub mod initiate;
 pub mod poll;
 pub mod remove;
 pub mod report;
 pub mod request;
+pub mod verify;
 
 use subtle::ConstantTimeEq as _;
 
 use crate::{
+    Refusal,
     id::{NodeId, RequestId, UserId},
-    node,
-    port::table::{Key, Record, TableId},
+    node::{self, details},
+    port::table::{Key, Record},
+    user,
 };
 
 /// Seconds for which one half waits for the other. The firmware may need minutes to join its network.
@@ -38,6 +51,8 @@ struct UserHalf {
     user: UserId,
     request: RequestId,
     secret: String,
+    /// What the node gets when it is the user's.
+    gift: details::Change,
 }
 
 /// What the node's side knows.
@@ -51,7 +66,8 @@ struct NodeHalf {
 
 impl UserHalf {
     fn read(user: &UserId, record: &Record) -> Option<Self> {
-        Some(Self { user: user.clone(), request: record.str("request")?.parse().ok()?, secret: record.str("secret")?.to_owned() })
+        let gift = record.json("gift").map_or(Some(details::Change::default()), details::Change::from_json)?;
+        Some(Self { user: user.clone(), request: record.str("request")?.parse().ok()?, secret: record.str("secret")?.to_owned(), gift })
     }
 }
 
@@ -70,8 +86,13 @@ impl NodeHalf {
     }
 }
 
+/// Refuses a group into which the node should come: this cloud has none.
+pub fn no_group(group_id: Option<&str>) -> Result<(), Refusal> {
+    if group_id.is_some_and(|id| !id.is_empty()) { Err(Refusal::NoSuchGroup) } else { Ok(()) }
+}
+
 fn request_key(user: &UserId, request: &RequestId) -> Key {
-    Key::new(TableId::Users, format!("user#{user}"), format!("mapping#{request}"))
+    user::key(user, &format!("mapping#{request}"))
 }
 
 fn user_half_key(user: &UserId, node: &NodeId) -> Key {

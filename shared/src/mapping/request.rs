@@ -5,6 +5,7 @@ use crate::{
     Error, Ports, Refusal, Result,
     access::Caller,
     id::{NodeId, RequestId},
+    node::details,
     port::table::{Batch, Key, Merge, Record, Value, When, Write},
 };
 
@@ -12,8 +13,9 @@ use crate::{
 const TRIES: usize = 3;
 
 /// Notes the request, confirms it if the node's half is there already, and returns its id for polling.
-/// A request of the same user for the same node that still waits is discarded.
-pub async fn request(ports: &Ports, caller: &Caller, node: &NodeId, secret: &str) -> Result<RequestId> {
+/// A request of the same user for the same node that still waits is discarded. The gift is the node's when
+/// it is the user's.
+pub async fn request(ports: &Ports, caller: &Caller, node: &NodeId, secret: &str, gift: details::Change) -> Result<RequestId> {
     if secret.trim().is_empty() {
         return Err(Refusal::SecretKeyBlank.into());
     }
@@ -21,7 +23,7 @@ pub async fn request(ports: &Ports, caller: &Caller, node: &NodeId, secret: &str
         return Err(Refusal::SecretKeyTooLong.into());
     }
     let id = ports.ids.id().parse().map_err(|_| Error::Corrupt("generated id"))?;
-    let half = UserHalf { user: caller.user_id().clone(), request: id, secret: secret.to_owned() };
+    let half = UserHalf { user: caller.user_id().clone(), request: id, secret: secret.to_owned(), gift };
     let key = user_half_key(&half.user, node);
     for _ in 0..TRIES {
         let before = ports.table.get(&key).await?;
@@ -46,7 +48,10 @@ fn note(ports: &Ports, node: &NodeId, half: &UserHalf, before: Option<&Record>) 
         when,
     };
     let request = vec![("node", node.as_str().into()), ("status", "requested".into()), ("deadline", deadline.into())];
-    let own = vec![("request", half.request.as_str().into()), ("secret", half.secret.as_str().into())];
+    let mut own = vec![("request", half.request.as_str().into()), ("secret", half.secret.as_str().into())];
+    if !half.gift.is_empty() {
+        own.push(("gift", Value::Json(half.gift.to_json()?)));
+    }
     let unchanged = before.map_or(When::Absent, |record| When::Version(record.version));
     let mut writes = vec![
         put(request_key(&half.user, &half.request), request, deadline + OUTCOME_SECONDS, When::Absent),

@@ -1,7 +1,10 @@
 //! Which certificate is which node's. A certificate is known by its fingerprint, so it may come from
-//! any CA (design: the certificate rule).
+//! any CA (design: the certificate rule). The node's own record keeps the whole of it, for the public key.
 
-use super::key;
+use ring::digest::{SHA256, digest};
+use x509_parser::parse_x509_certificate;
+
+use super::{key, public_key::PublicKey};
 use crate::{
     Error, Ports, Refusal, Result,
     access::{Grant, role::Itself},
@@ -25,6 +28,78 @@ impl std::fmt::Display for Fingerprint {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
     }
+}
+
+impl Fingerprint {
+    /// The certificate's, of its DER form.
+    pub fn of(certificate: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, certificate).as_ref());
+        Self(bytes)
+    }
+}
+
+/// A certificate to be registered.
+#[derive(Clone, Debug)]
+pub struct NewCertificate {
+    /// By which it is known.
+    pub fingerprint: Fingerprint,
+    /// All of it, in DER.
+    pub der: Vec<u8>,
+}
+
+impl NewCertificate {
+    /// The certificate in this DER.
+    pub fn of(der: Vec<u8>) -> Self {
+        Self { fingerprint: Fingerprint::of(&der), der }
+    }
+}
+
+/// A certificate's public key, `SubjectPublicKeyInfo` in DER; `None` if this is no certificate.
+pub fn public_key_of(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (_, parsed) = parse_x509_certificate(certificate).ok()?;
+    Some(parsed.public_key().raw.to_vec())
+}
+
+/// A node's record: which certificate it has.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The certificate in DER.
+    pub certificate: Vec<u8>,
+    /// It proves nothing any more.
+    pub revoked: bool,
+    fingerprint: String,
+    /// Changes with the record.
+    pub(crate) version: u64,
+}
+
+impl Registration {
+    pub(crate) fn key(node: &NodeId) -> Key {
+        key(node, SORT)
+    }
+
+    pub(crate) fn read(record: &Record) -> Result<Self> {
+        let read = || {
+            Some(Self {
+                // A node that was registered by an earlier version has none: it signs nothing until it gets a new one.
+                certificate: record.bytes("certificate").unwrap_or_default().to_vec(),
+                revoked: record.bool("revoked")?,
+                fingerprint: record.str("fingerprint")?.to_owned(),
+                version: record.version,
+            })
+        };
+        read().ok_or(Error::Corrupt("node"))
+    }
+
+    /// The key whose signatures are the node's; `None` if its certificate was revoked.
+    pub fn public_key(&self) -> Option<PublicKey> {
+        if self.revoked { None } else { PublicKey::of_spki(&public_key_of(&self.certificate)?) }
+    }
+}
+
+/// The node's record, if it was ever registered. 1 get.
+pub async fn of(ports: &Ports, node: &Grant<Itself>) -> Result<Option<Registration>> {
+    ports.table.get(&Registration::key(node.node())).await?.map(|record| Registration::read(&record)).transpose()
 }
 
 /// What is known of a certificate.
@@ -64,34 +139,48 @@ pub async fn find(ports: &Ports, fingerprint: &Fingerprint) -> Result<Option<Cer
 
 /// Makes the certificate the node's; the one that it had before is revoked. A certificate that is
 /// another node's, or was revoked, is refused. 1 batched get, 1 batch.
-pub async fn register(ports: &Ports, node: &Grant<Itself>, fingerprint: &Fingerprint) -> Result<()> {
-    let id = node.node();
-    let own = fingerprint_key(fingerprint);
-    let mut records = ports.table.get_many(&[key(id, SORT), own.clone()]).await?.into_iter();
+pub async fn register(ports: &Ports, node: &Grant<Itself>, certificate: &NewCertificate) -> Result<()> {
+    let (id, own) = (node.node(), fingerprint_key(&certificate.fingerprint));
+    let mut records = ports.table.get_many(&[key(id, SORT), own]).await?.into_iter();
     let (before, known) = (records.next().flatten(), records.next().flatten());
     if known.as_ref().and_then(read).is_some_and(|known| known.node != *id || known.revoked) {
         return Err(Refusal::InvalidRequest("the certificate is another node's, or was revoked".to_owned()).into());
     }
-    let unchanged = |record: &Option<Record>| record.as_ref().map_or(When::Absent, |record| When::Version(record.version));
-    let now = ports.clock.now();
+    let before = before.as_ref().map(Registration::read).transpose()?;
+    store(ports, id, certificate, before.as_ref(), known.map_or(When::Absent, |record| When::Version(record.version))).await
+}
+
+/// The same for a certificate that was issued just now in place of this one: a conflict if the node has got
+/// another since. 1 batch.
+pub(crate) async fn replace(
+    ports: &Ports,
+    node: &Grant<Itself>,
+    before: Option<&Registration>,
+    certificate: &NewCertificate,
+) -> Result<()> {
+    store(ports, node.node(), certificate, before, When::Absent).await
+}
+
+async fn store(ports: &Ports, id: &NodeId, certificate: &NewCertificate, before: Option<&Registration>, unknown: When) -> Result<()> {
+    let NewCertificate { fingerprint, der } = certificate;
+    let (text, now) = (fingerprint.to_string(), ports.clock.now());
+    let unchanged = before.map_or(When::Absent, |before| When::Version(before.version));
     let mut writes = vec![
         Write::Merge(
             Merge::new(key(id, SORT))
-                .set("fingerprint", fingerprint.to_string())
+                .set("fingerprint", text.as_str())
+                .set("certificate", Value::Bytes(der.clone()))
                 .set("registered_at", now)
                 .set("revoked", false)
-                .when(unchanged(&before)),
+                .when(unchanged),
         ),
-        Write::put(own, [("node", Value::from(id.as_str())), ("revoked", false.into())], unchanged(&known)),
+        Write::put(fingerprint_key(fingerprint), [("node", Value::from(id.as_str())), ("revoked", false.into())], unknown),
         Write::put(Key::new(TableId::Nodes, REGISTRY, id.as_str()), [("registered_at", now)], When::Always),
     ];
-    let old = before.as_ref().and_then(|record| record.str("fingerprint"));
-    if let Some(old) = old.filter(|old| *old != fingerprint.to_string()) {
-        writes.extend([mark_revoked(old), note_revocation(ports, id)]);
-    }
-    let replaces = writes.len() > 3;
+    let old = before.map(|before| before.fingerprint.as_str()).filter(|old| *old != text);
+    writes.extend(old.map(|old| [mark_revoked(old), note_revocation(ports, id)]).into_iter().flatten());
     ports.table.write(Batch::new(writes)?).await?;
-    if replaces { Ok(ports.fleet.disconnect(id.as_str()).await?) } else { Ok(()) }
+    if old.is_some() { Ok(ports.fleet.disconnect(id.as_str()).await?) } else { Ok(()) }
 }
 
 /// For the broker's process, which may be another.

@@ -11,6 +11,7 @@ use crate::{
     },
     arrival,
     id::NodeId,
+    json::{self, Repaired},
     params,
     port::table::{Key, Merge, Record, Value as Stored},
 };
@@ -29,9 +30,10 @@ pub struct Config(Map<String, Value>);
 pub struct ParamSpec<'a>(&'a Value);
 
 impl Config {
-    /// Parses a config that this node sent. `None` if it is no JSON object or names another node.
+    /// Parses a config that this node sent, which may have a comma too many before a closing bracket. `None`
+    /// if it is no JSON object or names another node.
     pub fn parse(node: &NodeId, payload: &[u8]) -> Option<Self> {
-        let mut object: Map<String, Value> = serde_json::from_slice(payload).ok()?;
+        let mut object: Map<String, Value> = object(payload)?;
         if object.get("node_id").is_some_and(|id| id.as_str() != Some(node.as_str())) {
             return None;
         }
@@ -46,6 +48,11 @@ impl Config {
     /// The config as it is shown.
     pub fn as_json(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// A text that the node tells of itself, such as `model`.
+    pub fn info(&self, field: &str) -> Option<&str> {
+        self.0.get("info")?.get(field)?.as_str()
     }
 
     /// Devices and services by name, each with its params.
@@ -68,6 +75,14 @@ impl Config {
     }
 }
 
+fn object(payload: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice(payload).ok().or_else(|| {
+        // A bound that is no number would be another bound without it.
+        let Repaired { text, nans } = json::repair(payload)?;
+        if nans.is_empty() { serde_json::from_str(&text).ok() } else { None }
+    })
+}
+
 impl<'a> ParamSpec<'a> {
     fn str(self, field: &str) -> Option<&'a str> {
         self.0.get(field)?.as_str()
@@ -83,9 +98,14 @@ impl<'a> ParamSpec<'a> {
         self.str("data_type")
     }
 
+    /// Its type, such as `esp.param.power`.
+    pub fn kind(self) -> Option<&'a str> {
+        self.str("type").or_else(|| self.str("param_type"))
+    }
+
     /// Is what is written to it a list of operations, not a state? (contract `mqtt-and-node.md` §7.2, §7.3)
     pub fn takes_operations(self) -> bool {
-        matches!(self.str("type").or_else(|| self.str("param_type")), Some("esp.param.schedules" | "esp.param.scenes"))
+        matches!(self.kind(), Some("esp.param.schedules" | "esp.param.scenes"))
     }
 
     /// Does it have the property `read` or `write`?
@@ -157,6 +177,14 @@ mod tests {
         assert!(Config::parse(&node(), br#"{"node_id":7}"#).is_none());
         assert!(Config::parse(&node(), b"[]").is_none());
         assert!(Config::parse(&node(), br#"{"node_id":"n1","#).is_none());
+        assert!(Config::parse(&node(), br#"{"node_id":"n2",}"#).is_none());
+    }
+
+    #[test]
+    fn a_comma_too_many_is_forgiven_and_a_bound_that_is_none_is_not() {
+        let insights = br#"{"node_id":"n1","config_version":"2019-09-11","attributes":[{"name":"cmd-resp","value":"1"}],}"#;
+        assert_eq!(Config::parse(&node(), insights).unwrap().as_json()["attributes"][0]["name"], "cmd-resp");
+        assert!(Config::parse(&node(), br#"{"devices":[{"params":[{"bounds":{"max":nan}}]}]}"#).is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A user's nodes, in pages, with what is known of each (contract `clients.md` A3).
 
-use super::{config::Config, presence::Presence};
+use super::{config::Config, details::Given, filter::TagFilter, presence::Presence};
 use crate::{
     Ports, Result,
     access::{
@@ -11,7 +11,7 @@ use crate::{
     },
     id::NodeId,
     params::Params,
-    port::table::{Cursor, MAX_PAGE_BYTES, Query, Record, TableId},
+    port::table::{Cursor, Key, MAX_PAGE_BYTES, Query, Record, TableId},
 };
 
 /// Nodes on a page, and the most that may be asked for.
@@ -22,19 +22,44 @@ pub const MAX_PAGE: usize = 100;
 pub struct Details {
     /// What the user is to it.
     pub association: Association,
-    /// `None` if it was never online.
+    /// What its users gave it.
+    pub given: Given,
+    /// `None` if it was never online, or if it is not wanted.
     pub config: Option<Config>,
-    /// What it reported.
+    /// What it reported; nothing if it is not wanted.
     pub params: Params,
-    /// Whether it is online.
+    /// Whether it is online, if that is wanted.
     pub presence: Presence,
+}
+
+/// Which records of a node are wanted. What is not wanted is not read.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts {
+    /// Its config.
+    pub config: bool,
+    /// Its params, which cannot be shown without its config.
+    pub params: bool,
+    /// Whether it is online.
+    pub status: bool,
+}
+
+impl Parts {
+    /// The records' keys; `None` in the place of one that is not read.
+    fn keys(self, node: &NodeId) -> [Option<Key>; 3] {
+        let key = |wanted: bool, keys: Vec<Key>| keys.into_iter().next().filter(|_| wanted);
+        [
+            key(self.config || self.params, <Option<Config>>::keys(node)),
+            key(self.params, Params::keys(node)),
+            key(self.status, Presence::keys(node)),
+        ]
+    }
 }
 
 type Loaded = (Option<Config>, (Params, Presence));
 
 impl Details {
-    fn new(association: Association, (config, (params, presence)): Loaded) -> Self {
-        Self { association, config, params, presence }
+    fn new(association: Association, given: Given, (config, (params, presence)): Loaded) -> Self {
+        Self { association, given, config, params, presence }
     }
 }
 
@@ -47,29 +72,82 @@ pub async fn ids(ports: &Ports, caller: &Caller, limit: usize, after: Option<Cur
     Ok((associations, page.next))
 }
 
-/// A page of the caller's nodes with their details, shorter where it would have more than
-/// [`MAX_PAGE_BYTES`]. 1 query, 1 batched get.
-pub async fn details(ports: &Ports, caller: &Caller, limit: usize, after: Option<Cursor>) -> Result<(Vec<Details>, Option<Cursor>)> {
-    let (associations, mut next) = ids(ports, caller, limit, after).await?;
-    let keys: Vec<_> = associations.iter().flat_map(|association| Loaded::keys(&association.node)).collect();
+/// A page of those of the caller's nodes that fit, each with what it was given. However many fit, no more than
+/// [`MAX_PAGE`] are looked at for a page, so it may be short, or empty, and yet not be the last. 1 query, 1
+/// batched get.
+pub async fn tagged(
+    ports: &Ports,
+    caller: &Caller,
+    filter: &TagFilter,
+    limit: usize,
+    after: Option<Cursor>,
+) -> Result<(Vec<(Association, Given)>, Option<Cursor>)> {
+    let (associations, next) = ids(ports, caller, MAX_PAGE, after).await?;
+    let keys: Vec<_> = associations.iter().flat_map(|association| Given::keys(&association.node)).collect();
+    let mut records = ports.table.get_many(&keys).await?.into_iter();
+    let mut found = Vec::new();
+    for association in associations {
+        let given = Given::read(ports, &mut records)?;
+        if !filter.fits(&given.tags) {
+            continue;
+        }
+        if found.len() == limit.clamp(1, MAX_PAGE) {
+            let next = found.last().map(|(last, _): &(Association, Given)| after_node(&last.node));
+            return Ok((found, next));
+        }
+        found.push((association, given));
+    }
+    Ok((found, next))
+}
+
+fn after_node(node: &NodeId) -> Cursor {
+    Cursor::at(association::node_partition(node))
+}
+
+/// A page of the caller's nodes with the parts that are wanted, shorter where it would have more than
+/// [`MAX_PAGE_BYTES`]. 1 query, 1 batched get; with a filter 1 batched get more.
+pub async fn details(
+    ports: &Ports,
+    caller: &Caller,
+    filter: Option<&TagFilter>,
+    parts: Parts,
+    limit: usize,
+    after: Option<Cursor>,
+) -> Result<(Vec<Details>, Option<Cursor>)> {
+    let (nodes, mut next): (Vec<_>, _) = if let Some(filter) = filter {
+        let (found, next) = tagged(ports, caller, filter, limit, after).await?;
+        (found.into_iter().map(|(association, given)| (association, Some(given))).collect(), next)
+    } else {
+        let (associations, next) = ids(ports, caller, limit, after).await?;
+        (associations.into_iter().map(|association| (association, None)).collect(), next)
+    };
+    let own_keys = |association: &Association, given: &Option<Given>| {
+        let known = given.is_some();
+        let details = Given::keys(&association.node).into_iter().next().filter(|_| !known);
+        std::iter::once(details).chain(parts.keys(&association.node))
+    };
+    let keys: Vec<_> = nodes.iter().flat_map(|(association, given)| own_keys(association, given).flatten()).collect();
     let mut records = ports.table.get_many(&keys).await?.into_iter();
     let (mut details, mut bytes) = (Vec::new(), 0);
-    for association in associations {
-        let own: Vec<_> = records.by_ref().take(Loaded::keys(&association.node).len()).collect();
+    for (association, given) in nodes {
+        let own: Vec<Option<Record>> = own_keys(&association, &given).map(|key| key.and_then(|_| records.next().flatten())).collect();
         bytes += own.iter().flatten().map(Record::size).sum::<usize>();
         if bytes > MAX_PAGE_BYTES
             && let Some(Details { association: last, .. }) = details.last()
         {
-            next = Some(Cursor::at(association::node_partition(&last.node)));
+            next = Some(after_node(&last.node));
             break;
         }
-        details.push(Details::new(association, Loaded::read(ports, &mut own.into_iter())?));
+        let mut own = own.into_iter();
+        let read = Given::read(ports, &mut own)?;
+        details.push(Details::new(association, given.unwrap_or(read), Loaded::read(ports, &mut own)?));
     }
     Ok((details, next))
 }
 
 /// One of the caller's nodes with its details. 1 batched get.
 pub async fn one(ports: &Ports, caller: &Caller, node: NodeId) -> Result<Details> {
-    let Granted { association, loaded, .. }: Granted<Secondary, Loaded> = grant::grant(ports, caller, node).await?;
-    Ok(Details::new(association, loaded))
+    let Granted { association, loaded, .. }: Granted<Secondary, (Given, Loaded)> = grant::grant(ports, caller, node).await?;
+    let (given, loaded) = loaded;
+    Ok(Details::new(association, given, loaded))
 }

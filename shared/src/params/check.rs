@@ -14,6 +14,8 @@ pub type Wanted = Map<String, Value>;
 
 /// The longest message to a node: that of IoT Core, less what surrounds it.
 const MAX_BYTES: usize = 120_000;
+/// Bytes of a group's id: with longer ones nodes can't change their last will.
+const MAX_GROUP: usize = 32;
 
 /// Checks every value; the refusal names the first that does not fit.
 pub fn check(config: &Config, wanted: &Wanted) -> Result<(), Refusal> {
@@ -61,6 +63,12 @@ fn check_value(spec: ParamSpec<'_>, value: &Value) -> Result<(), String> {
         return Err(format!("takes {kind}"));
     }
     check_bounds(spec, value)?;
+    if let (Some("esp.param.group-id"), Value::String(group)) = (spec.kind(), value)
+        && !group.is_empty()
+        && !is_group(group)
+    {
+        return Err(format!("takes the id of a group: at most {MAX_GROUP} letters, digits, `_` and `-`, but not `init`"));
+    }
     if let (Some(valid), Value::String(text)) = (spec.valid_strs(), value)
         && !valid.contains(&text.as_str())
     {
@@ -88,6 +96,13 @@ fn check_bounds(spec: ParamSpec<'_>, value: &Value) -> Result<(), String> {
     }
 }
 
+/// May a group have this id? Its members report on `params/local/<id>`, where `init` means something else
+/// (contract `mqtt-and-node.md` §2.5, §2.13).
+pub fn is_group(id: &str) -> bool {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (1..=MAX_GROUP).contains(&id.len()) && id.bytes().all(valid) && id != "init"
+}
+
 /// Would a string in it have to be escaped? Nodes don't unescape.
 fn holds_escapes(value: &Value) -> bool {
     let escaped = |text: &str| text.chars().any(|char| matches!(char, '"' | '\\') || char.is_control());
@@ -111,7 +126,8 @@ mod tests {
             {"name":"Mode","data_type":"string","properties":["read","write"],"valid_strs":["calm","party"]},
             {"name":"Name","data_type":"string","properties":["read","write"]},
             {"name":"Lux","data_type":"float","properties":["read"]}]}],
-            "services":[{"name":"Schedule","params":[{"name":"Schedules","data_type":"array","properties":["read","write"],"bounds":{"max":2}}]}]}"#;
+            "services":[{"name":"Groups","params":[{"name":"GroupID","type":"esp.param.group-id","data_type":"string","properties":["read","write"]}]},
+                {"name":"Schedule","params":[{"name":"Schedules","data_type":"array","properties":["read","write"],"bounds":{"max":2}}]}]}"#;
         let config = Config::parse(&"n1".parse().unwrap(), config).unwrap();
         check(&config, &serde_json::from_str(text).unwrap()).map_err(|refusal| refusal.to_string())
     }
@@ -122,10 +138,14 @@ mod tests {
             r#"{"L":{"Power":true,"Level":100,"Warm":-0.5,"Mode":"calm","Name":"Küche / oben & unten"}}"#,
             r#"{"L":{"Power":1,"Level":0,"Warm":0}}"#,
             r#"{"Schedule":{"Schedules":[{"id":"A","operation":"add"},{"id":"B"}]}}"#,
+            r#"{"Groups":{"GroupID":""}}"#,
+            r#"{"Groups":{"GroupID":"g7Qx2_-g7Qx2_-g7Qx2_-g7Qx2_-1234"}}"#,
         ] {
             assert_eq!(try_set(good), Ok(()), "{good}");
         }
     }
+
+    const GROUP: &str = "Groups.GroupID takes the id of a group: at most 32 letters, digits, `_` and `-`, but not `init`";
 
     #[test]
     fn what_does_not_fit_is_named() {
@@ -150,6 +170,9 @@ mod tests {
                 r#"{"Schedule":{"Schedules":[{"name":"a\nb"}]}}"#,
                 "Schedule.Schedules holds a quote, a backslash or a control character, which nodes cannot read",
             ),
+            (r#"{"Groups":{"GroupID":"init"}}"#, GROUP),
+            (r#"{"Groups":{"GroupID":"a/b"}}"#, GROUP),
+            (r#"{"Groups":{"GroupID":"123456789012345678901234567890123"}}"#, GROUP),
             (r#"{"L":{"Power":true},"Schedule":{"None":1}}"#, "the node has no param Schedule.None"),
         ] {
             assert_eq!(try_set(bad), Err(why.to_owned()), "{bad}");

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::value::RawValue;
+use serde_json::{Value as Json, value::RawValue};
 
 use super::{DESIRED, REPORTED, SORT, Values, field};
 use crate::{
     Ports, Result,
     access::{Grant, role::Itself},
     arrival,
+    json::{self, Repaired},
     node::{
         self,
         config::{Config, ParamSpec},
@@ -25,12 +26,34 @@ pub enum Kind {
     Init,
 }
 
-/// Parses a report. A device whose value is no object is passed over, as nodes do; `None` if the
-/// message is no JSON object, or is nested more deeply than readers of JSON follow.
+/// Parses a report, which may have a comma too many before a closing bracket, and params that hold `nan` or
+/// `inf`, which are left out. A device whose value is no object is passed over, as nodes do; `None` if the
+/// message is no JSON object even so, or is nested more deeply than readers of JSON follow.
 pub fn parse(payload: &[u8]) -> Option<Values> {
-    serde_json::from_slice::<serde_json::Value>(payload).ok()?;
-    let devices: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(payload).ok()?;
-    Some(devices.into_iter().filter_map(|(device, params)| Some((device, serde_json::from_str(params.get()).ok()?))).collect())
+    if let Ok(text) = str::from_utf8(payload)
+        && let Some(values) = values(text, &[])
+    {
+        return Some(values);
+    }
+    let Repaired { text, nans } = json::repair(payload)?;
+    values(&text, &nans)
+}
+
+/// The values of a report, without those at these places.
+fn values(text: &str, without: &[usize]) -> Option<Values> {
+    serde_json::from_str::<Json>(text).ok()?;
+    let devices: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let place = |value: &RawValue| value.get().as_ptr().addr() - text.as_ptr().addr();
+    let whole = |value: &RawValue| {
+        let own = place(value)..place(value) + value.get().len();
+        !without.iter().any(|nan| own.contains(nan))
+    };
+    let params = |params: &RawValue| -> Option<BTreeMap<String, Box<RawValue>>> {
+        // Borrowed, so that each value's place in the text is known.
+        let params: BTreeMap<String, &RawValue> = serde_json::from_str(params.get()).ok()?;
+        Some(params.into_iter().filter(|(_, value)| whole(value)).map(|(name, value)| (name, value.to_owned())).collect())
+    };
+    Some(devices.into_iter().filter_map(|(device, own)| Some((device, params(own)?))).collect())
 }
 
 /// Stores what was reported, param by param, unless a later arrival was stored already. 1 write for
@@ -79,4 +102,52 @@ async fn merge(ports: &Ports, node: &Grant<Itself>, changes: Vec<Vec<(String, Ch
         arrival::write(ports, merge).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<String> {
+        Some(serde_json::to_string(&parse(text.as_bytes())?).unwrap())
+    }
+
+    #[test]
+    fn reports_keep_the_text_of_every_value() {
+        let text = r#"{"A":{"f":27.30000,"i":7,"o":{"x":1.50},"s":"a\/b"},"B":{}}"#;
+        assert_eq!(parsed(text).as_deref(), Some(text));
+        assert_eq!(parsed(r#"{"A":7,"B":{"x":1}}"#).as_deref(), Some(r#"{"B":{"x":1}}"#));
+    }
+
+    #[test]
+    fn a_param_that_holds_no_number_is_left_out_and_the_rest_is_taken() {
+        for (text, taken) in [
+            (r#"{"A":{"x":nan,"y":1.00000,"z":-inf}}"#, r#"{"A":{"y":1.00000}}"#),
+            (r#"{"A":{"x":[1,nan],"o":{"p":{"q":inf}},"y":"nan",},}"#, r#"{"A":{"y":"nan"}}"#),
+            (r#"{"A":{"x":nan},"B":{"x":null,"nan":2}}"#, r#"{"A":{},"B":{"nan":2,"x":null}}"#),
+            (r#"{"A":nan,"B":{"y":1}}"#, r#"{"B":{"y":1}}"#),
+        ] {
+            assert_eq!(parsed(text).as_deref(), Some(taken), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_have_to_be_guessed_is_not_taken() {
+        for text in [
+            r#"{"A":{"n":"Bob"s lamp"}}"#,
+            r#"{"A":{"n":"a",}"}}"#,
+            r#"{"A":{"x":1"#,
+            r#"{"A":{"x":1}"#,
+            r#"{"A":{"x":nan"#,
+            r#"{"A":{nan:1}}"#,
+            r#"{"A":{"x":nano}}"#,
+            r#"{"A":{"x":1,,}}"#,
+            r#"{,"A":{"x":1}}"#,
+            "nan",
+            "[nan]",
+            "",
+        ] {
+            assert_eq!(parsed(text), None, "{text}");
+        }
+    }
 }

@@ -23,6 +23,6 @@ pub struct MailError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 /// Sends letters.
 #[async_trait]
 pub trait Mail: Send + Sync + 'static {
-    /// Hands the letter over; it is safe with the receiver's side when this returns.
+    /// Hands the letter over; it is not lost any more when this returns, though it may still be on its way.
     async fn send(&self, letter: Letter) -> Result<(), MailError>;
 }

@@ -31,10 +31,16 @@ pub struct Rules {
     /// Seconds for which a param set while its node was offline is kept and sent when the node
     /// comes back. 0 keeps nothing.
     pub desired_seconds: i64,
+    /// Days for which a guest's account is good; 0: for ever. `None`: there are no guests.
+    pub guest_days: Option<u32>,
+    /// Chips that one user may claim. 0 does not limit.
+    pub claims_per_user: i64,
+    /// Whether it is kept which nodes users had; what was not kept while this was off is not known later.
+    pub history: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { desired_seconds: 600 }
+        Self { desired_seconds: 600, history: true, guest_days: None, claims_per_user: 0 }
     }
 }

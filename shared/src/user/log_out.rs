@@ -10,5 +10,10 @@ pub async fn log_out(ports: &Ports, caller: &Caller, refresh_token: Option<Strin
         (false, Some(token)) => SignOut::Refresh(token),
         (false, None) => SignOut::This,
     };
-    caller.sign_out(ports, which).await
+    Ok(ports.identity.sign_out(caller.claims(), which).await?)
+}
+
+/// Ends the session of the refresh token, for who has that and no access token any more.
+pub async fn end(ports: &Ports, refresh_token: &str) -> Result<()> {
+    Ok(ports.identity.end(refresh_token).await?)
 }

@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use crate::Refusal;
 
+/// The names of guests end so.
+const GUESTS: &str = ".temp.user";
+
 /// A user's name: an e-mail address. Two names that differ in letter case are one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserName(String);
@@ -12,6 +15,22 @@ impl UserName {
     /// As the user wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name of a guest's account (contract `rest-4-schemas.md`, `GuestLoginSuccessResponse`); letters
+    /// don't get there.
+    pub fn guest(id: &str) -> Result<Self, Refusal> {
+        format!("guest@{id}{GUESTS}").parse()
+    }
+
+    /// Is it a guest's?
+    pub fn is_guest(&self) -> bool {
+        self.folded().ends_with(GUESTS)
+    }
+
+    /// Refuses a guest's name: it has neither a password nor letters.
+    pub(super) fn must_be_letterbox(&self) -> Result<(), Refusal> {
+        if self.is_guest() { Err(Refusal::NotForGuests) } else { Ok(()) }
     }
 
     /// The form by which names are compared.

@@ -2,16 +2,14 @@
 
 import os
 import random
-import secrets
-import threading
 
 import pytest
-import requests
-from support.device import Device, Dropped, Refused, config, lamp, param
+from support.device import Device, Refused, lamp
+from support.load import PARAMS, Load, check, check_wishes
 from support.user import failed, good
-from support.wait import TimedOut, settled
+from support.wait import settled
 
-ROUNDS = 5
+KILLS = 20
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -94,107 +92,39 @@ def test_a_simulated_node_comes_back_by_itself(new_cloud, user_of, simulate):
     settled(lambda: user.params(node.id)["Light"]["Hue"], 1, "its report is stored")
 
 
-class Load:
-    """Reports of a node and requests of a user, until the cloud goes; knows what was acknowledged."""
-
-    PARAMS = 20
-
-    def __init__(self, cloud, user, credentials):
-        self.cloud, self.user, self.credentials = cloud, user, credentials
-        self.reported = {}
-        self.requests = []
-        self.desired = {}
-        self.acknowledged = 0
-        self.trouble = []
-
-    def run(self, number, seconds):
-        """Works on the cloud with numbers from here, kills it after so many seconds, and returns the next number."""
-        self.next = number
-        threads = [threading.Thread(target=self._guard, args=[work]) for work in (self._report, self._ask)]
-        for thread in threads:
-            thread.start()
-        threading.Event().wait(seconds)
-        self.cloud.kill()
-        for thread in threads:
-            thread.join(60)
-            assert not thread.is_alive(), "a client hangs"
-        assert not self.trouble, self.trouble
-        return self.next
-
-    def _guard(self, work):
-        try:
-            work()
-        except (Dropped, Refused, requests.ConnectionError, requests.Timeout):
-            pass  # The cloud has gone, as was meant.
-        except (Exception, TimedOut) as error:  # noqa: BLE001 - handed to the test
-            self.trouble.append(repr(error))
-
-    def _report(self):
-        with Device(self.cloud, self.credentials) as device:
-            while True:
-                # Some at a time, so that the end meets messages in every state.
-                batch = [(f"P{number % self.PARAMS}", number) for number in range(self.next, self.next + 8)]
-                self.next += 8
-                sent = [
-                    (device.publish("params/local", {"Lamp": {name: value}}, wait=False), name, value) for name, value in batch
-                ]
-                try:
-                    settled(
-                        lambda sent=sent: device.gone.is_set() or {mid for mid, _, _ in sent} <= device.acknowledged,
-                        True,
-                        "acknowledgements",
-                    )
-                finally:
-                    for mid, name, value in sent:
-                        if mid in device.acknowledged:
-                            self.reported[name] = value
-                            self.acknowledged += 1
-                if device.gone.is_set():
-                    return
-
-    def _ask(self):
-        while True:
-            node = f"node-{secrets.token_hex(4)}"
-            self.requests.append(self.user.ask_to_map(node, "the secret"))
-
-    def check(self):
-        """Is everything there?"""
-        shown = self.user.params(self.credentials.id)["Lamp"]
-        lost = {name: (value, shown.get(name)) for name, value in self.reported.items() if shown.get(name, -1) < value}
-        assert not lost, f"acknowledged and stored values of params that went back: {lost}"
-        gone = [request for request in self.requests if self.user.mapping_status(request) != "requested"]
-        assert not gone, f"{len(gone)} of {len(self.requests)} requests are lost"
-
-
-def test_five_kills_under_load_lose_nothing_that_was_acknowledged(new_cloud, user_of):
+def test_twenty_kills_under_load_lose_nothing_and_apply_nothing_twice(new_cloud, user_of):
     seed = int(os.environ.get("SEED", random.SystemRandom().randrange(10**6)))
     print(f"SEED={seed}")
     rng = random.Random(seed)
     cloud = new_cloud().start()
-    user, credentials = user_of(cloud), cloud.add_nodes()[0]
-    with Device(cloud, credentials) as device:
-        user.map(device)
-        device.boot(config([("Lamp", [param(f"P{number}", "int") for number in range(Load.PARAMS)])]), {"Lamp": {"P0": 0}})
-    load, number = Load(cloud, user, credentials), 1
-    for _ in range(ROUNDS):
-        before = load.acknowledged, len(load.requests)
-        number = load.run(number, rng.uniform(0.3, 1.2))
-        assert load.acknowledged > before[0] and len(load.requests) > before[1], "there was load"
+    user, (reporter, sleeper) = user_of(cloud), cloud.add_nodes(2)
+    load = Load(cloud, user, reporter, sleeper).prepare()
+    for number in range(KILLS):
+        before = load.seen.now()
+        load.run(rng.uniform(0, 0.4), cloud.kill)
         cloud.start()
-        load.check()
-        assert user.online(credentials.id) is False
-    print(f"{load.acknowledged} reports and {len(load.requests)} requests were acknowledged, none was lost")
+        check(user, reporter, load.seen, since=before)
+        assert user.online(reporter.id) is False
+        if number % 4 == 3:
+            check_wishes(cloud, user, sleeper, load.seen.wished, load.tried)
+            load.seen.wished.clear()
+    check(user, reporter, load.seen)
+    assert sorted(user.nodes()) == sorted([reporter.id, sleeper.id]), "each is mapped, and once"
+    # What was sent again, perhaps after something newer, has undone nothing: in the end the last value is there.
+    with Device(cloud, reporter) as device:
+        for name, value in load.unacknowledged:
+            device.report({"Lamp": {name: value}})
+    shown, last = user.params(reporter.id)["Lamp"], range(load.next - PARAMS, load.next)
+    assert shown == {f"P{value % PARAMS}": value for value in last}
+    seen = load.seen
+    print(f"{seen.reports} reports, {seen.wishes} wishes and {len(seen.requests)} requests were acknowledged, none was lost")
 
 
 def test_a_stop_under_load_is_clean_and_loses_nothing(new_cloud, user_of):
     cloud = new_cloud().start()
-    user, credentials = user_of(cloud), cloud.add_nodes()[0]
-    with Device(cloud, credentials) as device:
-        user.map(device)
-        device.boot(config([("Lamp", [param(f"P{number}", "int") for number in range(Load.PARAMS)])]), {"Lamp": {"P0": 0}})
-    load = Load(cloud, user, credentials)
-    load.cloud = type("Stopped", (), {"kill": cloud.stop, "__getattr__": lambda _, name: getattr(cloud, name)})()
-    load.run(1, 0.7)
-    assert load.acknowledged and load.requests
+    user, (reporter, sleeper) = user_of(cloud), cloud.add_nodes(2)
+    load = Load(cloud, user, reporter, sleeper).prepare()
+    load.run(0.7, cloud.stop)
     cloud.start()
-    load.check()
+    check(user, reporter, load.seen)
+    check_wishes(cloud, user, sleeper, load.seen.wished, load.tried)

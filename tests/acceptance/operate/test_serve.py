@@ -1,6 +1,7 @@
 """`raincloud serve`: how it starts, what it says, and how it says that it cannot."""
 
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -9,7 +10,7 @@ import time
 
 import pytest
 from support.cloud import BINARY, clean_environment
-from support.device import Device
+from support.device import Device, lamp
 from support.ports import free_port
 from support.user import good
 from support.wait import until
@@ -348,13 +349,38 @@ def test_secrets_are_for_the_owner_alone(new_cloud):
         assert path.stat().st_mode & 0o077 == 0, f"{path.name} can be read by others: {path.stat().st_mode:o}"
 
 
-def test_secrets_are_not_logged(new_cloud, user_of):
-    cloud = new_cloud("--log", "debug").start()
+@pytest.mark.parametrize("how", ["text", "json"])
+def test_secrets_are_at_no_level_of_the_log(new_cloud, user_of, how):
+    cloud = new_cloud("--log", "trace", "--log-format", how).start()
     user = user_of(cloud)
-    cloud.http().post("/v1/login2", json={"user_name": user.name, "password": "Wrong-1234"})
     code = cloud.code(user.name)
+    cloud.http().post("/v1/login2", json={"user_name": user.name, "password": "Wrong-1234"})
+    cloud.http().post("/v1/user2", json={"user_name": user.name, "verification_code": "987654"})
+    good(cloud.http().post("/v1/login2", json={"refreshtoken": user.tokens["refreshtoken"]}))
+    cloud.http().get("/v1/user2", headers={"Authorization": "Bearer-of-nothing"})
+    with Device(cloud, cloud.add_nodes()[0], username="a-user-name") as device:
+        request = user.ask_to_map(device.id, "mapping-secret")
+        device.ask_to_map(user.id, "mapping-secret")
+        until(lambda: user.mapping_status(request) == "confirmed", "mapped")
+        device.boot(lamp(), {"Lamp": {"Name": "what-a-node-says", "Power": False}})
+        device.publish("config", "what-nobody-understands")
+        good(user.set(device.id, {"Lamp": {"Mode": "party"}}))
+        assert b"party" in device.receive_params()
+    key = (cloud.data / "ca.key").read_text().splitlines()[1]
     cloud.stop()
     log = cloud.text()
-    for secret in (user.password, "Wrong-1234", *user.tokens.values()):
-        assert secret not in log
-    assert f" {code}" not in log
+    for level in ("ERROR", "WARN", "INFO", "DEBUG", "TRACE"):
+        assert (level in log) == (level != "ERROR"), f"{level}: {cloud.tail()}"
+    secrets = [user.password, "Wrong-1234", *user.tokens.values(), "Bearer-of-nothing", "mapping-secret", "a-user-name", key]
+    for secret in [*secrets, "what-a-node-says", "what-nobody-understands", "party"]:
+        assert secret not in log, secret
+    for number in (code, "987654"):
+        assert not re.search(rf"(?<![0-9a-zA-Z]){number}(?![0-9a-zA-Z])", log)
+    if how == "json":
+        lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+        assert {"timestamp", "level", "message", "target"} <= lines[0].keys(), lines[0]
+        assert [line["message"] for line in lines if line["level"] == "INFO"] == [
+            "serving",
+            "stopping; a second signal ends at once",
+            "stopped",
+        ]

@@ -22,6 +22,8 @@ class Cli:
     def __init__(self, cloud, folder):
         assert PROGRAM.is_file(), f"{PROGRAM} is missing: make installs it"
         self.cloud = cloud
+        # What it is run by, for one that is elsewhere on a network.
+        self.prefix = []
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = {
@@ -45,7 +47,7 @@ class Cli:
 
     def _start(self, *command):
         return subprocess.Popen(
-            [PROGRAM, *command],
+            [*self.prefix, PROGRAM, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -115,6 +117,15 @@ class Cli:
             return then(code_of())
 
         return wait
+
+    def claim_at(self, base):
+        """Makes this URL the claiming service of the current profile, as its file must say by hand."""
+        (file,) = (self.folder / "profiles").rglob("profiles.json")
+        profiles = json.loads(file.read_text())
+        profile = profiles.get("custom_profiles", profiles)["local"]
+        profile["claim_base_url"] = f"{base}/"
+        file.write_text(json.dumps(profiles))
+        return self
 
     def sign_up(self, address, password=PASSWORD):
         """Signs up with the code that arrives by mail."""

@@ -12,12 +12,12 @@ from .wait import until
 class Simulated:
     """`raincloud node --json`."""
 
-    def __init__(self, cloud, credentials, *flags, alpn=False, bare=False):
+    def __init__(self, cloud, credentials, *flags, alpn=False, bare=False, prefix=()):
         self.id = credentials.id
         self.events = []
         self._seen = 0
         port = cloud.alpn_port if alpn else cloud.mqtts_port
-        command = [BINARY, "node", "--credentials", credentials.folder, "--port", str(port), "--json", *flags]
+        command = [*prefix, BINARY, "node", "--credentials", credentials.folder, "--port", str(port), "--json", *flags]
         if not bare:
             command += [
                 "--host",

@@ -64,8 +64,8 @@ async fn guesses_at_the_same_moment_are_counted_one_by_one() {
     // 429: another guess was being counted.
     assert!(answers.iter().all(|answer| [400, 429].contains(&answer.status)));
     let table = &cloud.ports().table;
-    let key = shared::port::table::Key::new(shared::port::table::TableId::Identity, "account#a@x.io", "credential");
-    assert!(table.get(&key).await.unwrap().unwrap().int("code_tries") <= Some(5));
+    let key = shared::port::table::Key::new(shared::port::table::TableId::Identity, "account#a@x.io", "code#sign_up");
+    assert!(table.get(&key).await.unwrap().unwrap().int("tries") <= Some(5));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use shared::{
     Refusal,
     access::Grant,
-    node::certificate::{self, Fingerprint, end_revoked, find, register, revoke},
+    node::certificate::{self, Fingerprint, NewCertificate, end_revoked, find, register, revoke},
 };
 use tests::Cloud;
 
@@ -11,20 +11,24 @@ fn node(id: &str) -> Grant<shared::access::role::Itself> {
     Grant::trusted_because("a test registers nodes", id.parse().unwrap())
 }
 
+fn known_by(mark: u8) -> NewCertificate {
+    NewCertificate { fingerprint: Fingerprint([mark; 32]), der: vec![mark] }
+}
+
 #[tokio::test]
 async fn a_node_has_one_certificate_and_the_old_one_ends() {
     let cloud = Cloud::new();
     let ports = cloud.ports();
     let (first, second) = (Fingerprint([1; 32]), Fingerprint([2; 32]));
-    register(ports, &node("n1"), &first).await.unwrap();
-    register(ports, &node("n1"), &first).await.unwrap();
+    register(ports, &node("n1"), &known_by(1)).await.unwrap();
+    register(ports, &node("n1"), &known_by(1)).await.unwrap();
     assert!(!find(ports, &first).await.unwrap().unwrap().revoked);
-    register(ports, &node("n1"), &second).await.unwrap();
+    register(ports, &node("n1"), &known_by(2)).await.unwrap();
     assert!(find(ports, &first).await.unwrap().unwrap().revoked);
     assert_eq!(find(ports, &second).await.unwrap().unwrap().node.as_str(), "n1");
     assert!(find(ports, &Fingerprint([3; 32])).await.unwrap().is_none());
-    for (id, taken) in [("n2", second), ("n1", first)] {
-        let refused = register(ports, &node(id), &taken).await.unwrap_err();
+    for (id, taken) in [("n2", 2), ("n1", 1)] {
+        let refused = register(ports, &node(id), &known_by(taken)).await.unwrap_err();
         assert!(matches!(refused, shared::Error::Refused(Refusal::InvalidRequest(_))), "{refused}");
     }
     assert_eq!(find(ports, &second).await.unwrap().unwrap().node.as_str(), "n1");
@@ -34,7 +38,7 @@ async fn a_node_has_one_certificate_and_the_old_one_ends() {
 async fn revoking_ends_the_connection_also_from_another_process() {
     let cloud = Cloud::new();
     let ports = cloud.ports();
-    register(ports, &node("n1"), &Fingerprint([1; 32])).await.unwrap();
+    register(ports, &node("n1"), &known_by(1)).await.unwrap();
     let after = end_revoked(ports, None).await.unwrap();
     revoke(ports, &node("n1")).await.unwrap();
     assert_eq!(cloud.fleet.take_disconnected(), ["n1"]);
@@ -50,7 +54,7 @@ async fn revoking_ends_the_connection_also_from_another_process() {
 async fn the_owner_sees_all_nodes_in_pages() {
     let cloud = Cloud::new();
     for number in 0..25_u8 {
-        register(cloud.ports(), &node(&format!("n{number:02}")), &Fingerprint([number; 32])).await.unwrap();
+        register(cloud.ports(), &node(&format!("n{number:02}")), &known_by(number)).await.unwrap();
     }
     let (mut seen, mut after) = (Vec::new(), None);
     loop {

@@ -164,7 +164,7 @@ async fn a_report_from_before_the_wish_does_not_settle_it() {
 
 #[tokio::test]
 async fn an_owner_may_have_nothing_kept() {
-    let cloud = Cloud::with_rules(Rules { desired_seconds: 0 });
+    let cloud = Cloud::with_rules(Rules { desired_seconds: 0, ..Rules::default() });
     let user = cloud.user("a").await;
     cloud.light(&user, "n1").await;
     cloud.clock.pass(1);
@@ -194,7 +194,7 @@ async fn what_cannot_be_understood_is_kept_and_counted() {
         ("config", r#"{"node_id":"n1","devices":[{"name":"L"#),
         ("config", r#"{"node_id":"n2","devices":[]}"#),
         ("params/local", r#"{"Light":{"Name":"Bob"s lamp"}}"#),
-        ("params/local", r#"{"Light":{"Lux":nan}}"#),
+        ("params/local", r#"{"Light":{"Lux":na}}"#),
         ("user/mapping", "hello"),
     ] {
         cloud.publish("n1", suffix, payload).await.unwrap();

@@ -1,14 +1,20 @@
 //! The gates: every handler's first argument, which says who may come in.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{marker::PhantomData, net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, RawPathParams},
     http::{StatusCode, header::AUTHORIZATION, request::Parts},
 };
 use shared::{
     Error, Refusal,
-    access::{Grant, Load, grant, role::Role},
+    access::{
+        Grant, Load,
+        association::Association,
+        grant::{self, Granted},
+        role::Role,
+    },
+    id::NodeId,
 };
 
 use super::{
@@ -42,26 +48,69 @@ impl Attempt {
     }
 }
 
+/// Anybody, and who it is if they have a valid access token.
+#[derive(Debug)]
+pub struct Visitor(pub Option<shared::access::Caller>);
+
 /// A user with a valid access token.
 #[derive(Debug)]
 pub struct Caller(pub shared::access::Caller);
 
-/// A user who may act in role `R` on the node that the request names, and records of that node which
-/// were read in the same batched get.
+/// A user with a valid access token, or anybody without any: what is asked differs with that. A token that is
+/// not valid is refused, and not taken for none.
+pub enum Claimant {
+    /// With a token.
+    User(shared::access::Caller),
+    /// Without.
+    Anybody(Attempt),
+}
+
+/// A user who may act in role `R` on the node that the request names as `N` says, and records of that node
+/// which were read in the same batched get.
 #[derive(Debug)]
-pub struct Allowed<R, L = ()> {
+pub struct Allowed<R, L = (), N = InQuery> {
     /// The proof.
     pub grant: Grant<R>,
     /// Who it was given to.
     pub caller: shared::access::Caller,
+    /// What they are to the node.
+    pub association: Association,
     /// The node's records.
     pub loaded: L,
+    naming: PhantomData<N>,
 }
+
+impl<R, L, N> Allowed<R, L, N> {
+    /// Who may, and all that the proof came with.
+    pub fn into_granted(self) -> (shared::access::Caller, Granted<R, L>) {
+        (self.caller, Granted { grant: self.grant, association: self.association, loaded: self.loaded })
+    }
+}
+
+/// How requests to a route name their node, and which refusals the contract has there.
+pub trait Naming: Send + Sync + 'static {
+    /// The node stands in the path, as `{node_id}`; otherwise in the query.
+    const IN_PATH: bool = false;
+    /// No node is named.
+    const MISSING: Refusal = Refusal::NodeIdMissing;
+    /// The caller has nothing to do with the node.
+    const NOT_YOURS: Refusal = Refusal::NotYourNode;
+    /// The caller has the node, but is no primary user.
+    const NOT_PRIMARY: Refusal = Refusal::NotPrimary;
+}
+
+/// In the query, with the refusals that most routes have.
+#[derive(Debug)]
+pub enum InQuery {}
+
+impl Naming for InQuery {}
 
 impl Gate for Public {}
 impl Gate for Attempt {}
+impl Gate for Visitor {}
 impl Gate for Caller {}
-impl<R, L> Gate for Allowed<R, L> {}
+impl Gate for Claimant {}
+impl<R, L, N> Gate for Allowed<R, L, N> {}
 
 impl Input for Public {
     fn describe(_: &mut Operation) {}
@@ -81,11 +130,27 @@ impl Input for Caller {
     }
 }
 
-impl<R, L> Input for Allowed<R, L> {
+impl Input for Visitor {
+    fn describe(operation: &mut Operation) {
+        operation.offer_token();
+    }
+}
+
+impl Input for Claimant {
+    fn describe(operation: &mut Operation) {
+        operation.offer_token();
+        operation.refuse(StatusCode::UNAUTHORIZED);
+        Attempt::describe(operation);
+    }
+}
+
+impl<R, L, N: Naming> Input for Allowed<R, L, N> {
     fn describe(operation: &mut Operation) {
         Caller::describe(operation);
-        operation.query::<OfNode>();
-        operation.need("node_id");
+        if !N::IN_PATH {
+            operation.query::<OfNode>();
+            operation.need("node_id");
+        }
         operation.refuse(StatusCode::BAD_REQUEST);
     }
 }
@@ -110,6 +175,14 @@ impl FromRequestParts<App> for Attempt {
     }
 }
 
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        Ok(Self(Caller::from_request_parts(parts, app).await.ok().map(|Caller(caller)| caller)))
+    }
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = Failure;
 
@@ -120,14 +193,37 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-impl<R: Role, L: Load> FromRequestParts<App> for Allowed<R, L> {
+impl FromRequestParts<App> for Claimant {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        if parts.headers.contains_key(AUTHORIZATION) {
+            let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+            return Ok(Self::User(caller));
+        }
+        Ok(Self::Anybody(Attempt::from_request_parts(parts, app).await?))
+    }
+}
+
+impl<R: Role, L: Load, N: Naming> FromRequestParts<App> for Allowed<R, L, N> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Caller(caller) = Caller::from_request_parts(parts, app).await?;
-        let Query(of): Query<OfNode> = Query::parse(parts.uri.query().unwrap_or_default())?;
-        let node = of.id()?.ok_or(Refusal::NodeIdMissing)?;
-        let granted = grant::grant(&app.ports, &caller, node).await?;
-        Ok(Self { grant: granted.grant, caller, loaded: granted.loaded })
+        let named = if N::IN_PATH {
+            in_path(parts).await
+        } else {
+            Query::parse(parts.uri.query().unwrap_or_default()).and_then(|Query(of): Query<OfNode>| of.id())
+        };
+        let granted = async { grant::grant(&app.ports, &caller, named?.ok_or(N::MISSING)?).await }.await;
+        let instead = |error: Error| error.instead(&Refusal::NotYourNode, N::NOT_YOURS).instead(&Refusal::NotPrimary, N::NOT_PRIMARY);
+        let Granted { grant, association, loaded } = granted.map_err(instead)?;
+        Ok(Self { grant, caller, association, loaded, naming: PhantomData })
     }
+}
+
+async fn in_path(parts: &mut Parts) -> Result<Option<NodeId>, Refusal> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| Refusal::NotYourNode)?;
+    let id = params.iter().find(|(name, _)| *name == "node_id").map(|(_, id)| id);
+    id.map(|id| id.parse().map_err(|_| Refusal::NotYourNode)).transpose()
 }

@@ -1,6 +1,6 @@
 //! Query parameters with all the spellings that clients use (contract `clients.md` D7): an empty value
-//! is absent, `True` is `true`, `nodeid` is `node_id`, stray `&` don't matter. The first of several
-//! equal names counts.
+//! is absent, `True` is `true`, `nodeid` is `node_id` where that is absent, stray `&` don't matter. The first
+//! of several equal names counts.
 
 use std::collections::HashMap;
 
@@ -34,8 +34,10 @@ impl<T: DeserializeOwned> Query<T> {
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let mut params = HashMap::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()).filter(|(_, value)| !value.is_empty()) {
-            let name = if name == "nodeid" { "node_id".into() } else { name };
             params.entry(name.into_owned()).or_insert_with(|| Text(value.into_owned()));
+        }
+        if let Some(id) = params.remove("nodeid") {
+            params.entry("node_id".to_owned()).or_insert(id);
         }
         let parsed = T::deserialize(MapDeserializer::new(params.into_iter()));
         parsed.map(Self).map_err(|misfit: Misfit| Refusal::InvalidRequest(misfit.to_string()))
@@ -162,7 +164,7 @@ mod tests {
         assert_eq!(query.page.start_id, None);
         assert_eq!((query.custom_data, query.node_details, query.none), (Some(false), Some(true), None));
         assert_eq!(query.x.as_deref(), Some("a,b@c"));
-        for text in ["node_id=n1", "nodeid=n1", "nodeid=n1&node_id=n2"] {
+        for text in ["node_id=n1", "nodeid=n1", "nodeid=n2&node_id=n1"] {
             assert_eq!(filter(text).node.id().unwrap().unwrap().as_str(), "n1");
         }
         assert_eq!(filter("node_id=a/b").node.id(), Err(Refusal::NotYourNode));

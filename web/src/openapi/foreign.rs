@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, RawPathParams, State},
     http::StatusCode,
 };
 use schemars::JsonSchema;
@@ -15,6 +15,11 @@ impl<S> Input for State<S> {
 
 /// The route's path names what is read.
 impl<T> Input for Path<T> {
+    fn describe(_: &mut Operation) {}
+}
+
+/// The route's path names what is read.
+impl Input for RawPathParams {
     fn describe(_: &mut Operation) {}
 }
 

@@ -38,7 +38,7 @@ pub trait Output {
 /// A handler whose first argument is a gate, and whose arguments `A` and answer describe themselves.
 #[diagnostic::on_unimplemented(
     message = "this handler can't be a route",
-    note = "its first argument is a gate: `Caller`, `Allowed`, `Public` or `Attempt`",
+    note = "its first argument is a gate: `Caller`, `Allowed`, `Public`, `Attempt`, `Visitor` or `Claimant`",
     note = "its other arguments are `Input`: `State<App>`, `Query<T>`, `Body<T>` ..., where `T: JsonSchema`",
     note = "its answer is `Output`: `Result<Json<T>>` where `T: JsonSchema`, `Result<Success>` ..."
 )]

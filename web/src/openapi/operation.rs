@@ -95,8 +95,7 @@ impl Operation {
 
     /// It takes an access token, and does something else without.
     pub fn offer_token(&mut self) {
-        self.security.push(json!({}));
-        self.need_token();
+        self.security.extend([json!({}), json!({ "AccessToken": [] })]);
     }
 
     /// The statuses of its refusals.
@@ -191,6 +190,7 @@ mod tests {
         operation.answer::<Vec<i64>>(StatusCode::OK);
         operation.answer_empty(StatusCode::NO_CONTENT);
         operation.offer_token();
+        operation.refuse(StatusCode::UNAUTHORIZED);
         let told = operation.into_json("/things/{id}");
         let names: Vec<_> = told["parameters"].as_array().unwrap().iter().map(|one| [&one["name"], &one["in"], &one["required"]]).collect();
         assert_eq!(json!(names), json!([["id", "path", true], ["name", "query", true], ["size", "query", false]]));

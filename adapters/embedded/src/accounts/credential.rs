@@ -1,89 +1,136 @@
-//! An account: who, the password's hash, and the counters against guessing.
+//! An account: who, the password's hash, what it may do, and the counter against guessing.
 //!
-//! `{user_id: "<user>", user_name: "A@x.io", hash: "$argon2id$…", confirmed: false, code: "123456",
-//! code_until: 1790000600, code_tries: 0, codes: 1, codes_until: 1790003600, failed: 0, locked_until: 0}`
+//! `{user_id: "<user>", user_name: "A@x.io", hash: "$argon2id$…", state: "open", gate: 3, failed: 0,
+//! locked_until: 0, privilege: "none", created: 1790000000}`; of a guest also `until: 1792592000`
+//!
+//! `state` is `unconfirmed`, `open`, `disabled` or `leaving`. `gate` changes with everything that forbids a
+//! login which is under way: a new password, a lock, another state. A login is written only if it is
+//! still the one that was read.
 
 use shared::{
     id::UserId,
     port::{
-        identity::IdentityError,
+        identity::{Account, IdentityError, Privilege},
         table::{Batch, Key, Merge, Record, Table, TableId, Value, When, Write},
     },
     user::name::UserName,
 };
-use subtle::ConstantTimeEq as _;
 
-use super::{Result, conflict, engine};
+use super::{Result, code::Code, conflict, engine};
 
-/// Seconds for which a code is good.
-pub(super) const CODE_SECONDS: i64 = 600;
-/// Guesses at one code.
-const CODE_TRIES: i64 = 5;
-/// Codes that are sent to one account in [`CODES_SECONDS`].
-const CODES: i64 = 5;
-const CODES_SECONDS: i64 = 3600;
 /// Wrong passwords in a row after which each further one locks the account for a while.
 const FAILURES: i64 = 10;
 const LOCK_SECONDS: i64 = 60;
+/// The sort key.
+const SORT: &str = "credential";
+/// The partition of the names of all confirmed accounts.
+pub(super) const NAMES: &str = "accounts";
+
+/// What an account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Unconfirmed,
+    Open,
+    Disabled,
+    Leaving,
+}
+
+impl State {
+    const ALL: [(Self, &str); 4] =
+        [(Self::Unconfirmed, "unconfirmed"), (Self::Open, "open"), (Self::Disabled, "disabled"), (Self::Leaving, "leaving")];
+
+    pub(super) fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, is)| *is == word).map(|(state, _)| *state)
+    }
+}
 
 pub(super) struct Credential {
     record: Record,
     user_id: UserId,
+    user_name: UserName,
+    state: State,
+    privilege: Privilege,
 }
 
-/// A credential to be written.
-pub(super) struct Fresh(Key, Vec<(&'static str, Value)>);
+/// The partition of an account.
+pub(super) fn partition(name: &UserName) -> String {
+    format!("account#{}", name.folded())
+}
 
-fn key(name: &UserName) -> Key {
-    Key::new(TableId::Identity, format!("account#{}", name.folded()), "credential")
+pub(super) fn key(name: &UserName) -> Key {
+    Key::new(TableId::Identity, partition(name), SORT)
+}
+
+/// The account's place among all names.
+pub(super) fn listed(name: &UserName) -> Key {
+    Key::new(TableId::Identity, NAMES, name.folded())
+}
+
+/// The fields of a new account.
+pub(super) struct New<'a> {
+    pub(super) user_id: &'a str,
+    pub(super) user_name: &'a UserName,
+    /// Empty where there is no password: no password verifies against it.
+    pub(super) hash: String,
+    pub(super) state: State,
+    pub(super) privilege: Privilege,
+    /// Seconds since the epoch; only a guest's.
+    pub(super) until: Option<i64>,
+}
+
+impl New<'_> {
+    /// The writes that make it, if nothing changed since `before` was read; a confirmed one is listed.
+    pub(super) fn writes(self, before: Option<&Credential>, now: i64) -> Vec<Write> {
+        let mut fields: Vec<(&str, Value)> = vec![
+            ("user_id", self.user_id.into()),
+            ("user_name", self.user_name.as_str().into()),
+            ("hash", self.hash.into()),
+            ("state", self.state.as_str().into()),
+            ("gate", before.map_or(0, |before| before.int("gate") + 1).into()),
+            ("failed", 0.into()),
+            ("locked_until", 0.into()),
+            ("privilege", self.privilege.as_str().into()),
+            ("created", now.into()),
+        ];
+        fields.extend(self.until.map(|until| ("until", until.into())));
+        let mut writes = vec![Write::put(key(self.user_name), fields, unchanged(before))];
+        if self.state != State::Unconfirmed {
+            writes.push(Write::put(listed(self.user_name), [("user_id", self.user_id)], When::Always));
+        }
+        writes
+    }
+}
+
+/// As it was read, or still none.
+pub(super) fn unchanged(before: Option<&Credential>) -> When {
+    before.map_or(When::Absent, |before| When::Version(before.record.version))
 }
 
 impl Credential {
     /// The account of this name. 1 get.
     pub(super) async fn read(table: &dyn Table, name: &UserName) -> Result<Option<Self>> {
-        let Some(record) = table.get(&key(name)).await.map_err(engine)? else { return Ok(None) };
-        let user_id = record.str("user_id").and_then(|id| id.parse().ok());
-        let user_id = user_id.ok_or_else(|| IdentityError::engine("a credential is not readable"))?;
-        Ok(Some(Self { record, user_id }))
+        table.get(&key(name)).await.map_err(engine)?.map(Self::of).transpose()
     }
 
-    /// May an account of this name be made, and another code be sent? Codes sent so far, and until when
-    /// they count.
-    pub(super) fn codes_sent(known: Option<&Self>, now: i64) -> Result<(i64, i64)> {
-        if known.is_some_and(Self::is_confirmed) {
-            return Err(IdentityError::Exists);
-        }
-        match known.map(|known| (known.int("codes"), known.int("codes_until"))) {
-            Some((CODES.., until)) if until > now => Err(IdentityError::TooManyTries),
-            Some((codes, until)) if until > now => Ok((codes, until)),
-            _ => Ok((0, now + CODES_SECONDS)),
-        }
+    /// The account of this name, and the code that was sent for it. 1 batched get.
+    pub(super) async fn read_with(table: &dyn Table, name: &UserName, code: Key) -> Result<(Option<Self>, Code)> {
+        let records = table.get_many(&[key(name), code.clone()]).await.map_err(engine)?;
+        let mut records = records.into_iter();
+        let credential = records.next().flatten().map(Self::of).transpose()?;
+        Ok((credential, Code::of(code, records.next().flatten())))
     }
 
-    /// What an account that waits for its code looks like; one that waits already keeps its id.
-    pub(super) fn unconfirmed(
-        known: Option<&Self>,
-        name: &UserName,
-        hash: String,
-        code: &str,
-        id: &str,
-        (codes, until): (i64, i64),
-        now: i64,
-    ) -> Fresh {
-        let fields = vec![
-            ("user_id", known.map_or(id, |known| known.user_id.as_str()).into()),
-            ("user_name", name.as_str().into()),
-            ("hash", hash.into()),
-            ("confirmed", false.into()),
-            ("code", code.into()),
-            ("code_until", (now + CODE_SECONDS).into()),
-            ("code_tries", 0.into()),
-            ("codes", (codes + 1).into()),
-            ("codes_until", until.into()),
-            ("failed", 0.into()),
-            ("locked_until", 0.into()),
-        ];
-        Fresh(key(name), fields)
+    pub(super) fn of(record: Record) -> Result<Self> {
+        let unreadable = || IdentityError::engine("a credential is not readable");
+        let user_id = record.str("user_id").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
+        let user_name = record.str("user_name").and_then(|name| name.parse().ok()).ok_or_else(unreadable)?;
+        let state = record.str("state").and_then(State::of).ok_or_else(unreadable)?;
+        let privilege = record.str("privilege").and_then(Privilege::of).ok_or_else(unreadable)?;
+        Ok(Self { record, user_id, user_name, state, privilege })
     }
 
     fn int(&self, field: &str) -> i64 {
@@ -94,39 +141,40 @@ impl Credential {
         &self.user_id
     }
 
-    pub(super) fn user_name(&self) -> &str {
-        self.record.str("user_name").unwrap_or_default()
+    pub(super) fn user_name(&self) -> &UserName {
+        &self.user_name
     }
 
     pub(super) fn hash(&self) -> &str {
         self.record.str("hash").unwrap_or_default()
     }
 
-    pub(super) fn is_confirmed(&self) -> bool {
-        self.record.bool("confirmed") == Some(true)
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) fn privilege(&self) -> Privilege {
+        self.privilege
     }
 
     pub(super) fn is_locked(&self, now: i64) -> bool {
         self.int("locked_until") > now
     }
 
-    /// Confirms the account if the code is right. The try is counted before the code is looked at, so
-    /// that guesses at the same moment do not share one. 2 writes.
-    pub(super) async fn confirm(&self, table: &dyn Table, code: &str, now: i64) -> Result<()> {
-        if self.is_confirmed() {
-            return Err(IdentityError::AlreadyConfirmed);
+    /// A guest's, and good until then.
+    pub(super) fn until(&self) -> Option<i64> {
+        self.record.int("until")
+    }
+
+    pub(super) fn account(&self) -> Account {
+        Account {
+            user_id: self.user_id.clone(),
+            user_name: self.user_name.clone(),
+            privilege: self.privilege,
+            enabled: self.state == State::Open,
+            created: self.int("created"),
+            until: self.until(),
         }
-        let sent = self.record.str("code").unwrap_or_default();
-        if sent.is_empty() || self.int("code_until") <= now || self.int("code_tries") >= CODE_TRIES {
-            return Err(IdentityError::WrongCode);
-        }
-        let count = self.merge().add("code_tries", 1).when(When::Version(self.record.version));
-        write(table, count).await?;
-        if !bool::from(sent.as_bytes().ct_eq(code.as_bytes())) {
-            return Err(IdentityError::WrongCode);
-        }
-        let confirm = self.merge().set("confirmed", true).remove("code").when(When::FieldEq("code".to_owned(), sent.into()));
-        write(table, confirm).await
     }
 
     /// Counts a wrong password. 1 write, or 2 if the account is locked by it.
@@ -137,17 +185,26 @@ impl Credential {
         if failed < FAILURES {
             return Ok(());
         }
-        write(table, self.merge().set("locked_until", now + LOCK_SECONDS).when(When::Present)).await
+        let lock = self.merge().set("locked_until", now + LOCK_SECONDS).add("gate", 1).when(When::Present);
+        write(table, vec![Write::Merge(lock)]).await
     }
 
-    /// The write beside a session's: the account must not have been locked while the password was
-    /// looked at, or guesses at the same moment would not count; and wrong passwords are forgotten.
-    pub(super) fn still_open(&self, now: i64) -> Write {
-        let when = When::FieldLess("locked_until".to_owned(), (now + 1).into());
+    /// The write beside a session's: nothing happened to the account since it was read that forbids the
+    /// login; and wrong passwords are forgotten.
+    pub(super) fn still_open(&self) -> Write {
         if self.int("failed") > 0 {
-            return Write::Merge(self.merge().set("failed", 0).when(when));
+            return Write::Merge(self.merge().set("failed", 0).when(self.gate()));
         }
-        Write::Check { key: self.record.key.clone(), when }
+        Write::Check { key: self.record.key.clone(), when: self.gate() }
+    }
+
+    /// Changes the account such that no login that is under way succeeds.
+    pub(super) fn change(&self) -> Merge {
+        self.merge().add("gate", 1).when(self.gate())
+    }
+
+    fn gate(&self) -> When {
+        When::FieldEq("gate".to_owned(), self.int("gate").into())
     }
 
     fn merge(&self) -> Merge {
@@ -155,18 +212,8 @@ impl Credential {
     }
 }
 
-impl Fresh {
-    /// Writes it, if the account is still as it was read. 1 write.
-    pub(super) async fn put(self, table: &dyn Table, known: Option<&Credential>) -> Result<()> {
-        let when = known.map_or(When::Absent, |known| When::Version(known.record.version));
-        let batch = Batch::of(Write::put(self.0, self.1, when)).map_err(IdentityError::engine)?;
-        table.write(batch).await.map_err(conflict)?;
-        Ok(())
-    }
-}
-
-async fn write(table: &dyn Table, merge: Merge) -> Result<()> {
-    let batch = Batch::of(Write::Merge(merge)).map_err(IdentityError::engine)?;
-    table.write(batch).await.map_err(conflict)?;
+/// Writes all or nothing; a condition that does not hold means that somebody else is at the account.
+pub(super) async fn write(table: &dyn Table, writes: Vec<Write>) -> Result<()> {
+    table.write(Batch::new(writes).map_err(IdentityError::engine)?).await.map_err(conflict)?;
     Ok(())
 }

@@ -3,15 +3,28 @@
 //! | table `identity` | sample | read by |
 //! |---|---|---|
 //! | `account#<folded name>` / `credential` | see the module `credential` | sign up, confirm, log in |
+//! | `account#<folded name>` / `code#<purpose>` | see the module `code` | what needs a code |
+//! | `accounts` / `<folded name>` | `{user_id: "<user>"}` | the owner's list of accounts |
 //! | `session#<user>` / `<session>` | see the module `session` | refresh, log out |
+//! | `leaving` / `<due>#<user>` | `{user_name: "A@x.io"}` | what forgets closed accounts and old guests |
+//! | `closed` / `<user>` | `{at: 1790000000}`, absent after two hours | checking tokens, now and then |
 //! | `keys` / `signing` | see the module `keys` | once in a process |
 //!
-//! Costs: sign up 1 get, 1 write; confirm 1 get, 2 writes; log in 1 get, 1 write; a wrong password 1 get,
-//! 1 or 2 writes; refresh 1 get; log out 1 write; checking a token nothing.
+//! Costs: sign up 1 batched get, 1 write; confirm 1 batched get, 2 writes; log in 1 get, 1 write; by code 1
+//! batched get, 2 writes; a wrong password 1 get, 1 or 2 writes; refresh 1 get; log out 1 write; a code 1
+//! batched get, 1 write; a new password 1 get, 1 write, and 1 query, 1 write for the other sessions;
+//! checking a token nothing, but 1 query every [`closed::FRESH_SECONDS`] in a process.
 
+mod admin;
+mod closed;
+mod code;
 mod credential;
+mod enter;
 mod keys;
+mod leaving;
+mod letter;
 mod password;
+mod register;
 mod session;
 mod token;
 
@@ -21,14 +34,14 @@ use async_trait::async_trait;
 use shared::{
     port::{
         clock::{Clock, Ids},
-        identity::{Claims, Identity, IdentityError, SignOut, Tokens},
-        mail::{Letter, Mail},
-        table::{Table, TableError},
+        identity::{Account, Claims, Identity, IdentityError, Leaving, Privilege, Purpose, SignOut, Tokens},
+        mail::Mail,
+        table::{Cursor, Table, TableError},
     },
     user::name::{Password, UserName},
 };
 
-use self::{credential::Credential, keys::Keys, password::Hasher, session::Session};
+use self::{closed::Closed, keys::Keys, password::Hasher};
 
 type Result<T> = std::result::Result<T, IdentityError>;
 
@@ -48,13 +61,14 @@ pub struct Accounts {
     settings: Settings,
     hasher: Hasher,
     keys: Keys,
+    closed: Closed,
 }
 
 impl Accounts {
     /// Accounts in this table, with letters by this mail.
     pub fn new(table: Arc<dyn Table>, mail: Arc<dyn Mail>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, settings: Settings) -> Self {
         token::install_crypto();
-        Self { table, mail, clock, ids, settings, hasher: Hasher::default(), keys: Keys::default() }
+        Self { table, mail, clock, ids, settings, hasher: Hasher::default(), keys: Keys::default(), closed: Closed::default() }
     }
 
     async fn issue(&self, user: &token::Subject<'_>) -> Result<(String, String)> {
@@ -66,61 +80,42 @@ impl Accounts {
 #[async_trait]
 impl Identity for Accounts {
     async fn sign_up(&self, name: &UserName, password: &Password) -> Result<()> {
-        let known = Credential::read(&*self.table, name).await?;
-        let now = self.clock.now();
-        let sent = Credential::codes_sent(known.as_ref(), now)?;
-        let hash = self.hasher.hash(password.reveal()).await?;
-        let code = self.ids.code();
-        let fresh = Credential::unconfirmed(known.as_ref(), name, hash, &code, &self.ids.id(), sent, now);
-        fresh.put(&*self.table, known.as_ref()).await?;
-        let letter = Letter {
-            to: name.as_str().to_owned(),
-            subject: "Your confirmation code".to_owned(),
-            text: format!(
-                "Your confirmation code is {code}. It is good for {} minutes.\n\nIf you did not sign up, ignore this letter.\n",
-                credential::CODE_SECONDS / 60
-            ),
-            code: Some(code),
-        };
-        self.mail.send(letter).await.map_err(IdentityError::engine)
+        self.register(name, password).await
     }
 
     async fn confirm(&self, name: &UserName, code: &str) -> Result<()> {
-        let credential = Credential::read(&*self.table, name).await?.ok_or(IdentityError::WrongCode)?;
-        credential.confirm(&*self.table, code, self.clock.now()).await
+        self.confirm_registration(name, code).await
+    }
+
+    async fn sign_up_guest(&self, until: Option<i64>) -> Result<(UserName, Tokens)> {
+        self.register_guest(until).await
+    }
+
+    async fn convert(&self, guest: &Claims, name: &UserName, code: &str, password: &Password) -> Result<()> {
+        self.convert_guest(guest, name, code, password).await
     }
 
     async fn sign_in(&self, name: &UserName, password: &str) -> Result<Tokens> {
-        let credential = Credential::read(&*self.table, name).await?;
-        let now = self.clock.now();
-        if credential.as_ref().is_some_and(|credential| credential.is_locked(now)) {
-            return Err(IdentityError::TooManyTries);
-        }
-        // Also without an account, so that the time does not tell.
-        let right = self.hasher.verify(password, credential.as_ref().map(Credential::hash)).await?;
-        let credential = credential.ok_or(IdentityError::WrongPassword)?;
-        if !right {
-            credential.note_failure(&*self.table, now).await?;
-            return Err(IdentityError::WrongPassword);
-        }
-        if !credential.is_confirmed() {
-            return Err(IdentityError::NotConfirmed);
-        }
-        let session = Session::new(credential.user_id().clone(), credential.user_name(), now, &*self.ids);
-        let (id, access) = self.issue(&session.subject()).await?;
-        let refresh = session.begin(&*self.table, credential.still_open(now)).await?;
-        Ok(Tokens { id, access, refresh: Some(refresh) })
+        self.enter_by_password(name, password).await
+    }
+
+    async fn send_code(&self, name: &UserName, purpose: Purpose) -> Result<String> {
+        self.send(name, purpose).await
+    }
+
+    async fn sign_in_by_code(&self, name: &UserName, handle: &str, code: &str) -> Result<Tokens> {
+        self.enter_by_code(name, handle, code).await
     }
 
     async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
-        let session = Session::of_token(&*self.table, refresh_token).await?;
+        let session = session::Session::of_token(&*self.table, refresh_token).await?;
         let (id, access) = self.issue(&session.subject()).await?;
         Ok(Tokens { id, access, refresh: None })
     }
 
     async fn sign_out(&self, claims: &Claims, which: SignOut) -> Result<()> {
         match which {
-            SignOut::All => session::end_all(&*self.table, &claims.user_id).await,
+            SignOut::All => session::end_all(&*self.table, &claims.user_id, None).await,
             SignOut::This => session::end(&*self.table, &claims.user_id, &claims.session).await,
             SignOut::Refresh(token) => {
                 let own = session::of_user(&token, &claims.user_id);
@@ -129,9 +124,62 @@ impl Identity for Accounts {
         }
     }
 
+    async fn end(&self, refresh_token: &str) -> Result<()> {
+        session::end_of_token(&*self.table, refresh_token).await
+    }
+
+    async fn change_password(&self, claims: &Claims, old: &str, new: &Password) -> Result<()> {
+        self.replace_password(claims, old, new).await
+    }
+
+    async fn reset_password(&self, name: &UserName, code: &str, new: &Password) -> Result<()> {
+        self.replace_forgotten(name, code, new).await
+    }
+
     async fn verify(&self, access_token: &str) -> Result<Claims> {
         let keys = self.keys.get(&*self.table, &*self.ids).await?;
-        token::verify(keys, &self.settings.issuer, access_token, self.clock.now())
+        let now = self.clock.now();
+        let (claims, issued) = token::verify(keys, &self.settings.issuer, access_token, now)?;
+        if self.closed.refuses(&*self.table, &claims.user_id, issued, now).await? {
+            return Err(IdentityError::InvalidToken);
+        }
+        Ok(claims)
+    }
+
+    async fn check_deletion(&self, claims: &Claims, code: &str) -> Result<()> {
+        self.check_leaving(claims, code).await
+    }
+
+    async fn close(&self, name: &UserName) -> Result<Leaving> {
+        self.begin_leaving(name).await
+    }
+
+    async fn leaving(&self) -> Result<Vec<Leaving>> {
+        self.all_leaving().await
+    }
+
+    async fn erase(&self, account: &Leaving) -> Result<()> {
+        self.end_leaving(account).await
+    }
+
+    async fn make(&self, name: &UserName, password: &Password, privilege: Privilege) -> Result<Account> {
+        self.make_account(name, password, privilege).await
+    }
+
+    async fn find(&self, name: &UserName) -> Result<Option<Account>> {
+        self.find_account(name).await
+    }
+
+    async fn list(&self, prefix: &str, limit: usize, after: Option<Cursor>) -> Result<(Vec<Account>, Option<Cursor>)> {
+        self.list_accounts(prefix, limit, after).await
+    }
+
+    async fn set_enabled(&self, name: &UserName, enabled: bool) -> Result<()> {
+        self.enable_account(name, enabled).await
+    }
+
+    async fn set_privilege(&self, name: &UserName, privilege: Privilege) -> Result<()> {
+        self.give_privilege(name, privilege).await
     }
 }
 

@@ -30,14 +30,14 @@ impl Hasher {
             .await?
     }
 
-    /// Is it the password of this hash? Takes as long without a hash.
+    /// Is it the password of this hash? Takes as long without a hash; an empty one is none.
     pub(super) async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, IdentityError> {
         // Longer than any password can be: not worth the work, and no account's.
         if password.len() > 4 * 256 {
             return Ok(false);
         }
         let password = password.to_owned();
-        let hash = hash.unwrap_or(NOBODY).to_owned();
+        let hash = hash.filter(|hash| !hash.is_empty()).unwrap_or(NOBODY).to_owned();
         self.work(move || {
             let hash = PasswordHash::new(&hash).map_err(IdentityError::engine)?;
             Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())

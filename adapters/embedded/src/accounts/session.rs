@@ -1,21 +1,27 @@
 //! Sessions: what a refresh token belongs to. The token is `<user>.<session>.<secret>`; it stays valid
 //! until the session ends (contract `clients.md` D5).
 //!
-//! `{user_name: "A@x.io", secret: <SHA-256 of the secret>, began: 1790000000}`, absent after
-//! [`SESSION_SECONDS`]
+//! `{user_name: "A@x.io", privilege: "none", secret: <SHA-256 of the secret>, began: 1790000000}`, absent
+//! after [`SESSION_SECONDS`]
 
 use ring::digest::{SHA256, digest};
 use shared::{
     id::UserId,
     port::{
         clock::Ids,
-        identity::IdentityError,
-        table::{Batch, Key, Query, Table, TableId, Value, When, Write},
+        identity::{IdentityError, Privilege},
+        table::{Batch, Key, Merge, Query, Table, TableId, Value, When, Write},
     },
+    user::name::UserName,
 };
 use subtle::ConstantTimeEq as _;
 
-use super::{Result, conflict, engine, token::Subject};
+use super::{
+    Result,
+    credential::{self, Credential},
+    engine,
+    token::Subject,
+};
 
 /// A session lives at most a year.
 const SESSION_SECONDS: i64 = 365 * 86_400;
@@ -24,7 +30,8 @@ const AT_ONCE: usize = 100;
 
 pub(super) struct Session {
     user_id: UserId,
-    user_name: String,
+    user_name: UserName,
+    privilege: Privilege,
     id: String,
     secret: String,
     began: i64,
@@ -50,23 +57,33 @@ pub(super) fn of_user<'a>(token: &'a str, user: &UserId) -> Option<&'a str> {
 }
 
 impl Session {
-    pub(super) fn new(user_id: UserId, user_name: &str, now: i64, ids: &dyn Ids) -> Self {
-        Self { user_id, user_name: user_name.to_owned(), id: ids.id(), secret: ids.id(), began: now }
+    /// A session of this account, not stored yet.
+    pub(super) fn new(of: &Credential, now: i64, ids: &dyn Ids) -> Self {
+        Self::with(of.user_id().clone(), of.user_name().clone(), of.privilege(), now, ids)
+    }
+
+    /// The same by its parts.
+    pub(super) fn with(user_id: UserId, user_name: UserName, privilege: Privilege, now: i64, ids: &dyn Ids) -> Self {
+        Self { user_id, user_name, privilege, id: ids.id(), secret: ids.id(), began: now }
     }
 
     /// Stores the session, with what else belongs into the same batch, and returns the refresh token.
     /// 1 write.
-    pub(super) async fn begin(self, table: &dyn Table, beside: Write) -> Result<String> {
+    pub(super) async fn begin(self, table: &dyn Table, beside: Vec<Write>) -> Result<String> {
         let secret = digest(&SHA256, self.secret.as_bytes()).as_ref().to_vec();
-        let fields = [("user_name", self.user_name.as_str().into()), ("secret", Value::Bytes(secret)), ("began", self.began.into())];
+        let fields = [
+            ("user_name", self.user_name.as_str().into()),
+            ("privilege", self.privilege.as_str().into()),
+            ("secret", Value::Bytes(secret)),
+            ("began", self.began.into()),
+        ];
         let put = Write::Put {
             key: key(&self.user_id, &self.id),
             fields: fields.map(|(name, value)| (name.to_owned(), value)).into(),
             expires: Some(self.began + SESSION_SECONDS),
             when: When::Absent,
         };
-        let batch = Batch::new(vec![put, beside]).map_err(IdentityError::engine)?;
-        table.write(batch).await.map_err(conflict)?;
+        credential::write(table, [vec![put], beside].concat()).await?;
         Ok(format!("{}.{}.{}", self.user_id, self.id, self.secret))
     }
 
@@ -75,42 +92,75 @@ impl Session {
         let (user_id, id, secret) = parse(token).ok_or(IdentityError::InvalidRefresh)?;
         let record = table.get(&key(&user_id, id)).await.map_err(engine)?.ok_or(IdentityError::InvalidRefresh)?;
         let given = digest(&SHA256, secret.as_bytes());
-        let (Some(stored), Some(name), Some(began)) = (record.bytes("secret"), record.str("user_name"), record.int("began")) else {
+        let name = record.str("user_name").and_then(|name| name.parse().ok());
+        let privilege = record.str("privilege").and_then(Privilege::of);
+        let (Some(stored), Some(user_name), Some(privilege), Some(began)) = (record.bytes("secret"), name, privilege, record.int("began"))
+        else {
             return Err(IdentityError::engine("a session is not readable"));
         };
         if !bool::from(stored.ct_eq(given.as_ref())) {
             return Err(IdentityError::InvalidRefresh);
         }
-        Ok(Self { user_id, user_name: name.to_owned(), id: id.to_owned(), secret: secret.to_owned(), began })
+        Ok(Self { user_id, user_name, privilege, id: id.to_owned(), secret: secret.to_owned(), began })
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
-        Subject { user_id: &self.user_id, user_name: &self.user_name, session: &self.id, began: self.began }
+        Subject {
+            user_id: &self.user_id,
+            user_name: self.user_name.as_str(),
+            session: &self.id,
+            began: self.began,
+            privilege: self.privilege,
+        }
+    }
+}
+
+/// The session of a refresh token by its parts, whether or not it runs.
+pub(super) async fn end_of_token(table: &dyn Table, token: &str) -> Result<()> {
+    // Only who knows the secret may end it.
+    match Session::of_token(table, token).await {
+        Ok(session) => end(table, &session.user_id, &session.id).await,
+        Err(IdentityError::InvalidRefresh) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
 /// Ends one session. 1 write.
 pub(super) async fn end(table: &dyn Table, user: &UserId, session: &str) -> Result<()> {
-    delete(table, vec![key(user, session)]).await
+    write(table, vec![Write::Delete { key: key(user, session), when: When::Always }]).await
 }
 
-/// Ends every session of the user. 1 query and 1 write for each 100.
-pub(super) async fn end_all(table: &dyn Table, user: &UserId) -> Result<()> {
+/// Ends every session of the user, but for one. 1 query and 1 write for each 100.
+pub(super) async fn end_all(table: &dyn Table, user: &UserId, but: Option<&str>) -> Result<()> {
+    each(table, user, |key| (Some(key.sort.as_str()) != but).then_some(Write::Delete { key, when: When::Always })).await
+}
+
+/// The user has another name from now on. 1 query and 1 write for each 100.
+pub(super) async fn rename_all(table: &dyn Table, user: &UserId, name: &UserName) -> Result<()> {
+    each(table, user, |key| Some(Write::Merge(Merge::new(key).set("user_name", name.as_str()).when(When::Present)))).await
+}
+
+async fn each(table: &dyn Table, user: &UserId, change: impl Fn(Key) -> Option<Write> + Send) -> Result<()> {
+    let mut after = None;
     loop {
-        let page = table.query(Query::prefix(TableId::Identity, partition(user), "", AT_ONCE)).await.map_err(engine)?;
-        let more = page.next.is_some();
-        let keys: Vec<_> = page.records.into_iter().map(|record| record.key).collect();
-        if !keys.is_empty() {
-            delete(table, keys).await?;
+        let query = Query::prefix(TableId::Identity, partition(user), "", AT_ONCE).after(after.clone());
+        let page = table.query(query).await.map_err(engine)?;
+        let writes: Vec<_> = page.records.into_iter().filter_map(|record| change(record.key)).collect();
+        if !writes.is_empty() {
+            match table.write(Batch::new(writes).map_err(IdentityError::engine)?).await {
+                // One of them ended just now.
+                Err(error) if error.is_conflict() => continue,
+                done => done.map_err(engine)?,
+            };
         }
-        if !more {
-            return Ok(());
+        match page.next {
+            None => return Ok(()),
+            next => after = next,
         }
     }
 }
 
-async fn delete(table: &dyn Table, keys: Vec<Key>) -> Result<()> {
-    let writes = keys.into_iter().map(|key| Write::Delete { key, when: When::Always }).collect();
+async fn write(table: &dyn Table, writes: Vec<Write>) -> Result<()> {
     table.write(Batch::new(writes).map_err(IdentityError::engine)?).await.map_err(engine)?;
     Ok(())
 }

@@ -16,13 +16,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
     id::UserId,
-    port::identity::{Claims, IdentityError},
+    port::identity::{Claims, IdentityError, Privilege},
 };
 
 use super::{Result, keys::SigningKey};
 
 /// Seconds for which id and access tokens are good.
-const TOKEN_SECONDS: i64 = 3600;
+pub(super) const TOKEN_SECONDS: i64 = 3600;
 const CLIENT_ID: &str = "raincloud";
 
 /// Whom tokens are for.
@@ -31,6 +31,7 @@ pub(super) struct Subject<'a> {
     pub(super) user_name: &'a str,
     pub(super) session: &'a str,
     pub(super) began: i64,
+    pub(super) privilege: Privilege,
 }
 
 /// An id token and an access token.
@@ -43,6 +44,8 @@ pub(super) fn issue(key: &SigningKey, issuer: &str, of: &Subject<'_>, now: i64, 
         "auth_time": of.began,
         "jti": jti,
         "origin_jti": of.session,
+        "custom:admin": of.privilege >= Privilege::Admin,
+        "custom:maintainer": of.privilege == Privilege::SuperAdmin,
     });
     let id = json!({
         "token_use": "id",
@@ -92,11 +95,17 @@ struct Access {
     token_use: String,
     username: String,
     origin_jti: String,
+    iat: i64,
     exp: i64,
+    #[serde(rename = "custom:admin")]
+    admin: bool,
+    #[serde(rename = "custom:maintainer")]
+    maintainer: bool,
 }
 
-/// Checks an access token: form, algorithm, key, signature, issuer, use and time.
-pub(super) fn verify(key: &SigningKey, issuer: &str, token: &str, now: i64) -> Result<Claims> {
+/// Checks an access token: form, algorithm, key, signature, issuer, use and time; when it was issued comes
+/// back beside what it says.
+pub(super) fn verify(key: &SigningKey, issuer: &str, token: &str, now: i64) -> Result<(Claims, i64)> {
     let invalid = |_| IdentityError::InvalidToken;
     let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
     if header.kid.as_deref() != Some(&key.kid) {
@@ -113,7 +122,13 @@ pub(super) fn verify(key: &SigningKey, issuer: &str, token: &str, now: i64) -> R
         return Err(IdentityError::InvalidToken);
     }
     let user_id = access.sub.parse().map_err(|_| IdentityError::InvalidToken)?;
-    Ok(Claims { user_id, user_name: access.username, session: access.origin_jti })
+    let user_name = access.username.parse().map_err(|_| IdentityError::InvalidToken)?;
+    let privilege = match (access.admin, access.maintainer) {
+        (true, true) => Privilege::SuperAdmin,
+        (true, false) => Privilege::Admin,
+        _ => Privilege::None,
+    };
+    Ok((Claims { user_id, user_name, session: access.origin_jti, privilege }, access.iat))
 }
 
 /// The token library takes its cryptography from outside: here `ring`, for the one algorithm in use.
@@ -160,15 +175,23 @@ mod tests {
 
     fn tokens(key: &SigningKey, name: &str, now: i64) -> (String, String) {
         let user_id = "u1".parse().unwrap();
-        issue(key, "https://here", &Subject { user_id: &user_id, user_name: name, session: "s1", began: now }, now, "j1").unwrap()
+        issue(
+            key,
+            "https://here",
+            &Subject { user_id: &user_id, user_name: name, session: "s1", began: now, privilege: Privilege::Admin },
+            now,
+            "j1",
+        )
+        .unwrap()
     }
 
     #[test]
     fn an_access_token_says_who_it_is_for_until_it_expires() {
         let key = key("k");
         let (_, access) = tokens(&key, "a@x.io", 1000);
-        let claims = verify(&key, "https://here", &access, 1000).unwrap();
+        let (claims, issued) = verify(&key, "https://here", &access, 1000).unwrap();
         assert_eq!((claims.user_id.as_str(), claims.user_name.as_str(), claims.session.as_str()), ("u1", "a@x.io", "s1"));
+        assert_eq!((claims.privilege, issued), (Privilege::Admin, 1000));
         assert!(verify(&key, "https://here", &access, 1000 + TOKEN_SECONDS - 1).is_ok());
         assert!(verify(&key, "https://here", &access, 1000 + TOKEN_SECONDS).is_err());
     }

@@ -14,6 +14,7 @@
 mod open;
 mod read;
 mod row;
+mod snapshot;
 mod writer;
 
 use std::{path::Path, sync::Arc, thread, thread::JoinHandle};
@@ -33,9 +34,11 @@ use tokio::{
     task,
 };
 
-pub use open::OpenError;
+pub use open::{OpenError, known as known_schema};
 use read::Readers;
-use writer::{Job, Message, Writer};
+pub use snapshot::{SnapshotError, check, snapshot};
+pub use writer::Commit;
+use writer::{Job, Message, Observer, Writer};
 
 /// Batches that may wait for the writer, some tenths of a second of its work. Beyond that a write is
 /// refused as worth a retry: a caller that waited for a place could not keep the order of first polls.
@@ -52,6 +55,7 @@ pub struct SqliteTable {
     readers: Arc<Readers>,
     /// `None` only while it is dropped.
     queue: Option<mpsc::Sender<Message>>,
+    observer: Arc<Observer>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -79,11 +83,12 @@ impl SqliteTable {
         capacity: usize,
     ) -> Result<Self, OpenError> {
         let (queue, receiver) = mpsc::channel(capacity);
-        let writer = Writer::new(connection, Arc::clone(&clock), receiver);
+        let observer = Arc::new(Observer::new());
+        let writer = Writer::new(connection, Arc::clone(&clock), receiver, Arc::clone(&observer));
         let thread = thread::Builder::new().name("table-writer".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(OpenError::Thread)?;
         let readers = Arc::new(Readers::new(readers));
-        Ok(Self { clock, readers, queue: Some(queue), thread: Mutex::new(Some(thread)) })
+        Ok(Self { clock, readers, queue: Some(queue), observer, thread: Mutex::new(Some(thread)) })
     }
 
     /// Reads one record and blocks for it: for callers that cannot await, such as a verifier of TLS
@@ -91,6 +96,17 @@ impl SqliteTable {
     pub fn get_now(&self, key: &Key) -> Result<Option<Record>, TableError> {
         let now = self.clock.now();
         Ok(self.readers.read_now(|connection| read::record(connection, key, now))?)
+    }
+
+    /// Has each transaction told from now on, on the writer's thread. Only the first who asks is told.
+    pub fn observe(&self, told: impl Fn(&Commit) + Send + Sync + 'static) {
+        // A second one would find it taken.
+        let _ = self.observer.set(Box::new(told));
+    }
+
+    /// Batches that wait for the writer now.
+    pub fn waiting(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
     /// Writes what has queued, brings everything into the one database file and ends the writer. Later

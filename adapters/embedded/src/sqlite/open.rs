@@ -92,6 +92,17 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     opened.map_err(|problem| problem.of(path))
 }
 
+/// Opens a file that must be there, and leaves its schema as it is.
+pub(super) fn existing(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = Connection::open_with_flags(path, flags).map_err(Problem::Sql).and_then(|connection| {
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        Ok(connection)
+    });
+    opened.map_err(|problem| problem.of(path))
+}
+
 /// Opens a connection that only reads, of a database that [`writer`] has opened.
 pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -112,28 +123,28 @@ pub(super) fn memory() -> Result<Connection, OpenError> {
     opened.map_err(|problem| problem.of(Path::new(":memory:")))
 }
 
-/// Makes the file, for its owner alone, since it holds secrets; the log beside it inherits that. The
-/// name itself is brought to disk too.
-fn create(path: &Path) -> io::Result<()> {
+/// Makes the file if there is none, for its owner alone, since it holds secrets; the log beside it inherits
+/// that. The name itself is brought to disk too. Was there none?
+pub(super) fn create(path: &Path) -> io::Result<bool> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(file) => file.sync_all()?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(error) => return Err(error),
     }
     if cfg!(unix) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What may go wrong on the way.
 #[derive(Debug)]
-enum Problem {
+pub(super) enum Problem {
     Newer(i64),
     Foreign,
     ReadOnly,
@@ -147,7 +158,7 @@ impl From<rusqlite::Error> for Problem {
 }
 
 impl Problem {
-    fn of(self, path: &Path) -> OpenError {
+    pub(super) fn of(self, path: &Path) -> OpenError {
         let path = path.to_owned();
         match self {
             Self::Newer(found) => OpenError::NewerSchema { found, known: known() },
@@ -163,12 +174,13 @@ impl Problem {
     }
 }
 
-fn known() -> i64 {
+/// The newest schema that this program knows.
+pub fn known() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
 }
 
 /// The schema that the file has; 0 for a new one.
-fn version(connection: &mut Connection) -> Result<i64, Problem> {
+pub(super) fn version(connection: &mut Connection) -> Result<i64, Problem> {
     // One transaction: another process may be taking the steps at this very moment.
     let seen = connection.transaction()?;
     let number = |sql: &str| seen.query_row(sql, (), |row| row.get::<_, i64>(0));

@@ -2,7 +2,8 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -40,6 +41,20 @@ pub(super) enum Message {
     Close,
 }
 
+/// What one transaction came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit {
+    /// Batches in it.
+    pub batches: usize,
+    /// How long it took, with its sync to disk.
+    pub took: Duration,
+    /// The engine failed, so none of them was done.
+    pub failed: bool,
+}
+
+/// Who is told of transactions.
+pub(super) type Observer = OnceLock<Box<dyn Fn(&Commit) + Send + Sync>>;
+
 pub(super) struct Writer {
     connection: SharedConnection,
     clock: Arc<dyn Clock>,
@@ -47,11 +62,17 @@ pub(super) struct Writer {
     random: SystemRandom,
     /// When the last sweep was that left nothing, by the clock in ms.
     swept: Option<i64>,
+    observer: Arc<Observer>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: SharedConnection, clock: Arc<dyn Clock>, queue: mpsc::Receiver<Message>) -> Self {
-        Self { connection, clock, queue, random: SystemRandom::new(), swept: None }
+    pub(super) fn new(
+        connection: SharedConnection,
+        clock: Arc<dyn Clock>,
+        queue: mpsc::Receiver<Message>,
+        observer: Arc<Observer>,
+    ) -> Self {
+        Self { connection, clock, queue, random: SystemRandom::new(), swept: None, observer }
     }
 
     /// Works until nobody can send any more, then leaves everything in the one file.
@@ -88,7 +109,11 @@ impl Writer {
         if jobs.is_empty() {
             return;
         }
+        let began = Instant::now();
         let outcomes = catch_unwind(AssertUnwindSafe(|| self.commit(&jobs))).unwrap_or(Err(Fault::Lost));
+        if let Some(told) = self.observer.get() {
+            told(&Commit { batches: jobs.len(), took: began.elapsed(), failed: outcomes.is_err() });
+        }
         match outcomes {
             Ok(outcomes) => {
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use embedded::sqlite::{OpenError, SqliteTable};
+use embedded::sqlite::{OpenError, SnapshotError, SqliteTable, check, snapshot};
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use shared::port::{
@@ -396,4 +396,81 @@ async fn an_empty_file_is_a_new_database() {
     let (one, two) = (memory(&clock()), memory(&clock()));
     one.write(put(&key("p", "a"), 1)).await.unwrap();
     assert_eq!(value(&*two, &key("p", "a")).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_of_one_moment_while_others_write() {
+    let path = file("snapshot");
+    let table = Arc::new(SqliteTable::open(&path, clock()).unwrap());
+    // Enough for several steps.
+    join_all((0..200).map(|number| {
+        let text = "x".repeat(50_000);
+        table.write(Batch::of(Write::put(key("fill", &number.to_string()), [("f", text)], When::Always)).unwrap())
+    }))
+    .await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writing = tokio::spawn({
+        let (table, stop) = (Arc::clone(&table), Arc::clone(&stop));
+        async move {
+            let mut number = 0;
+            while !stop.load(Ordering::Relaxed) {
+                number += 1;
+                // Two records that are always the same.
+                let both = ["a", "b"].map(|sort| Write::put(key("pair", sort), [("f", number)], When::Always));
+                table.write(Batch::new(both.to_vec()).unwrap()).await.unwrap();
+            }
+            number
+        }
+    });
+    let copies = folder("snapshot-copies");
+    for round in 0..5 {
+        table.write(put(&key("before", "a"), round)).await.unwrap();
+        let (from, to) = (path.clone(), copies.join(format!("{round}.db")));
+        let mut steps = 0;
+        let copied = tokio::task::spawn_blocking(move || {
+            let told = &mut |_, _| {
+                steps += 1;
+                std::thread::sleep(Duration::from_millis(5));
+                true
+            };
+            snapshot(&from, &to, told).map(|schema| (schema, to, steps))
+        });
+        let (schema, to, steps) = copied.await.unwrap().unwrap();
+        assert!(steps > 1, "{steps}");
+        assert_eq!(check(&to).unwrap(), schema);
+        assert!(["-wal", "-shm", "-journal"].iter().all(|end| !copies.join(format!("{round}.db{end}")).exists()), "it is one file");
+        let copy = SqliteTable::open(&to, clock()).unwrap();
+        assert_eq!(value(&copy, &key("before", "a")).await, Some(round), "what returned before is in it");
+        assert_eq!(value(&copy, &key("pair", "a")).await, value(&copy, &key("pair", "b")).await);
+        copy.close().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    assert!(writing.await.unwrap() > 5, "nobody waited for a copy");
+}
+
+#[test]
+fn a_copy_that_is_not_wanted_or_not_good_is_none() {
+    let path = file("snapshot-bad");
+    drop(SqliteTable::open(&path, clock()).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                INSERT INTO record SELECT 'nodes', i, 'x', 1, NULL, printf('%08000d', i) FROM n";
+    connection.execute(fill, ()).unwrap();
+    drop(connection);
+    let to = path.with_file_name("copy.db");
+    assert!(matches!(snapshot(&path, &to, &mut |_, _| false), Err(SnapshotError::Stopped)));
+    assert!(!to.exists());
+    snapshot(&path, &to, &mut |_, _| true).unwrap();
+    assert!(matches!(snapshot(&path, &to, &mut |_, _| true), Err(SnapshotError::Write { .. })), "it is there already");
+
+    let mut bytes = fs::read(&to).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0xa5);
+    fs::write(&to, bytes).unwrap();
+    assert!(check(&to).is_err());
+    let copy = path.with_file_name("copy-of-damaged.db");
+    assert!(snapshot(&to, &copy, &mut |_, _| true).is_err() && !copy.exists());
+    fs::write(&copy, "").unwrap();
+    assert!(matches!(check(&copy), Err(SnapshotError::Open(OpenError::Foreign(_)))));
+    assert!(snapshot(&path.with_file_name("none.db"), &path.with_file_name("x.db"), &mut |_, _| true).is_err());
 }

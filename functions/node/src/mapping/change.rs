@@ -1,18 +1,20 @@
 //! `PUT /v1/user/nodes/mapping` (contract `clients.md` A4): `add` notes the user's half and answers
-//! with the id to poll, `remove` takes the node from the caller. Errors: 100006, 100009, 103003 to
-//! 103006, 103013.
+//! with the id to poll, `remove` takes the node from the caller. Errors: 100006, 100009, 100036, 103003 to
+//! 103006, 103013, 105046, 108023.
 
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use shared::{
-    Error, Refusal,
+    Refusal,
     access::{
         grant::{self, Granted},
         role::Secondary,
     },
     id::NodeId,
-    mapping::{remove, request},
+    mapping::{self, remove, request},
+    node::details::Change,
 };
 use web::{App, Body, Caller, Result, reply::Success};
 
@@ -22,6 +24,9 @@ pub struct Request {
     node_id: Option<String>,
     secret_key: Option<String>,
     operation: Option<String>,
+    tags: Option<Vec<String>>,
+    metadata: Option<Box<RawValue>>,
+    group_id: Option<String>,
 }
 
 /// Of `add` with the id to poll.
@@ -39,23 +44,18 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Bod
     let node: NodeId = node.parse().map_err(|_| Refusal::InvalidNodeId)?;
     match body.operation.as_deref() {
         Some("add") => {
-            let id = request::request(&app.ports, &caller, &node, &body.secret_key.unwrap_or_default()).await?;
+            mapping::no_group(body.group_id.as_deref())?;
+            let gift = Change::new(body.tags.unwrap_or_default(), body.metadata.as_deref(), None)?;
+            let id = request::request(&app.ports, &caller, &node, &body.secret_key.unwrap_or_default(), gift).await?;
             let success = Success::new("User node mapping request was added");
             Ok(Json(Reply { success, request_id: Some(id.to_string()) }))
         }
         Some("remove") => {
-            let granted: Granted<Secondary, ()> = grant::grant(&app.ports, &caller, node).await.map_err(no_mapping)?;
+            let granted = grant::grant(&app.ports, &caller, node).await;
+            let granted: Granted<Secondary, ()> = granted.map_err(|error| error.instead(&Refusal::NotYourNode, Refusal::NoMapping))?;
             remove::remove(&app.ports, &caller, &granted.grant).await?;
             Ok(Json(Reply { success: Success::new("User node mapping was removed"), request_id: None }))
         }
         _ => Err(Refusal::InvalidOperation.into()),
-    }
-}
-
-/// Here the contract has a refusal of its own for a node that is not the caller's.
-fn no_mapping(error: Error) -> Error {
-    match error {
-        Error::Refused(Refusal::NotYourNode) => Refusal::NoMapping.into(),
-        error => error,
     }
 }

@@ -1,15 +1,20 @@
 //! `GET /v1/user/nodes` (contract `clients.md` A3, `rest-4-schemas.md` `NodeDetailsObject`): ids, or
 //! with `node_details=true` all that is known, in pages; with `node_id` one node, always with details.
-//! `status`, `config` and `params` say what of the details is wanted; all by default. Errors: 100010,
-//! 105043.
+//! `status`, `config`, `params` and `show_tags` say what of the details is wanted; all by default. `tags` lists
+//! nodes with these tags; such a page may be short and yet have a next. There are no Matter nodes. Errors:
+//! 100010, 105042, 105043, 105046.
 
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::{
-    access::role::RoleName,
-    node::list::{self, Details, MAX_PAGE},
+    access::{association::Association, role::RoleName},
+    node::{
+        details::{AdminAccess, Metadata},
+        filter::TagFilter,
+        list::{self, Details, MAX_PAGE, Parts},
+    },
     params::Values,
 };
 use web::{
@@ -34,6 +39,19 @@ pub struct Filter {
     config: Option<bool>,
     /// `false` leaves the params out of the details.
     params: Option<bool>,
+    /// `false` leaves the tags out of the details.
+    show_tags: Option<bool>,
+    /// Only nodes with these tags.
+    tags: Option<String>,
+    /// Only Matter nodes: there are none.
+    is_matter: Option<bool>,
+}
+
+impl Filter {
+    fn parts(&self) -> Parts {
+        let wants = |part: Option<bool>| part != Some(false);
+        Parts { config: wants(self.config), params: wants(self.params), status: wants(self.status) }
+    }
 }
 
 /// `GetNodesList`.
@@ -45,6 +63,7 @@ pub struct Reply {
     /// Only if there is another page: a client would loop for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_id: Option<String>,
+    /// On this page.
     total: usize,
 }
 
@@ -59,8 +78,11 @@ struct Node {
     primary: bool,
     is_matter: bool,
     mapping_timestamp: i64,
-    metadata: Map<String, Value>,
-    tags: Vec<String>,
+    metadata: Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_access: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,30 +93,46 @@ struct Node {
 
 /// The caller's nodes.
 pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
+    let with_details = filter.node_details == Some(true);
+    if filter.is_matter == Some(true) {
+        let node_details = with_details.then(Vec::new);
+        return Ok(Json(Reply { nodes: Vec::new(), node_details, next_id: None, total: 0 }));
+    }
     if let Some(node) = filter.node.id()? {
         let details = list::one(&app.ports, &caller, node).await?;
         return Ok(Json(reply(vec![details], None, &filter)));
     }
     let (limit, after) = filter.page.limits(MAX_PAGE)?;
-    if filter.node_details == Some(true) {
-        let (details, next) = list::details(&app.ports, &caller, limit, after).await?;
+    let tags: Option<TagFilter> = filter.tags.as_deref().map(str::parse).transpose()?;
+    if with_details {
+        let (details, next) = list::details(&app.ports, &caller, tags.as_ref(), filter.parts(), limit, after).await?;
         return Ok(Json(reply(details, next.map(|next| next.to_string()), &filter)));
     }
-    let (associations, next) = list::ids(&app.ports, &caller, limit, after).await?;
-    let nodes: Vec<_> = associations.iter().map(|association| association.node.to_string()).collect();
+    let (associations, next) = match tags {
+        Some(tags) => {
+            let (found, next) = list::tagged(&app.ports, &caller, &tags, limit, after).await?;
+            (found.into_iter().map(|(association, _)| association).collect(), next)
+        }
+        None => list::ids(&app.ports, &caller, limit, after).await?,
+    };
+    let nodes = ids(associations.iter());
     Ok(Json(Reply { total: nodes.len(), nodes, node_details: None, next_id: next.map(|next| next.to_string()) }))
 }
 
+fn ids<'a>(associations: impl Iterator<Item = &'a Association>) -> Vec<String> {
+    associations.map(|association| association.node.to_string()).collect()
+}
+
 fn reply(details: Vec<Details>, next_id: Option<String>, filter: &Filter) -> Reply {
-    let nodes: Vec<_> = details.iter().map(|details| details.association.node.to_string()).collect();
+    let nodes = ids(details.iter().map(|details| &details.association));
     let details = details.into_iter().map(|details| node(details, filter)).collect();
     Reply { total: nodes.len(), nodes, node_details: Some(details), next_id }
 }
 
 fn node(details: Details, filter: &Filter) -> Node {
-    let Details { association, config, params, presence } = details;
-    let wants = |part: Option<bool>| part != Some(false);
-    let params = wants(filter.params).then(|| params.readable(config.as_ref()));
+    let Details { association, given, config, params, presence } = details;
+    let wanted = filter.parts();
+    let params = wanted.params.then(|| params.readable(config.as_ref()));
     Node {
         id: association.node.to_string(),
         node_id: association.node.to_string(),
@@ -103,10 +141,11 @@ fn node(details: Details, filter: &Filter) -> Node {
         primary: association.role == RoleName::Primary,
         is_matter: false,
         mapping_timestamp: association.mapped_at,
-        metadata: Map::new(),
-        tags: Vec::new(),
-        status: wants(filter.status).then(|| presence.into()),
-        config: config.filter(|_| wants(filter.config)).map(|config| config.as_json().clone()),
+        metadata: given.metadata,
+        tags: (filter.show_tags != Some(false)).then_some(given.tags),
+        admin_access: given.admin_access.map(AdminAccess::as_str),
+        status: wanted.status.then(|| presence.into()),
+        config: config.filter(|_| wanted.config).map(|config| config.as_json().clone()),
         params,
     }
 }

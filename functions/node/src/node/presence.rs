@@ -1,14 +1,15 @@
 //! `GET /v1/user/nodes/status?node_id=` (contract `rest-1.md`, `NodeConnectivity`). Errors: 100009,
-//! 100010.
+//! 103020.
 
 use axum::Json;
 use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{
+    Refusal,
     access::role::Secondary,
     node::presence::{self, Presence},
 };
-use web::Allowed;
+use web::{Allowed, Naming};
 
 /// `{"connectivity":{"connected":<bool>,"timestamp":<ms>}}`; `{"connectivity":{}}` of a node that never
 /// connected.
@@ -32,7 +33,15 @@ impl From<Presence> for Status {
     }
 }
 
+/// How the node is named here.
+#[derive(Debug)]
+pub enum InQuery {}
+
+impl Naming for InQuery {
+    const NOT_YOURS: Refusal = Refusal::NodeOfSomebodyElse;
+}
+
 /// Whether the node is online.
-pub async fn get(allowed: Allowed<Secondary, Presence>) -> Json<Status> {
+pub async fn get(allowed: Allowed<Secondary, Presence, InQuery>) -> Json<Status> {
     Json(presence::show(&allowed.grant, allowed.loaded).into())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::dialect::{Json, Writer};
 use super::super::model::Value;
 use super::super::say::{By, Event as Told};
-use super::super::services::Then;
+use super::super::services::{GROUPS, Then};
 use super::super::state::Mapping;
 use super::{Agent, Due, now};
 
@@ -62,6 +62,9 @@ impl Agent {
             let changed: Vec<_> = written.set.iter().map(|set| set.param).collect();
             if !changed.is_empty() {
                 self.keep();
+                if name == GROUPS {
+                    self.regroup();
+                }
                 if by != By::Command {
                     self.report(index, &changed);
                 }
@@ -101,7 +104,7 @@ impl Agent {
         self.report_time_series(device, Some(changed));
         let report = self.things.devices.get(device).map(|device| device.report(changed)).unwrap_or_default();
         if report.len() >= SHORTEST_REPORT {
-            self.publish("params/local", report);
+            self.publish(&self.local(), report);
         }
     }
 

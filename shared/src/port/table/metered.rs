@@ -97,6 +97,11 @@ impl Meter {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What was used since then.
+    pub fn used(&self) -> Usage {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn count(&self, note: impl FnOnce(&mut Usage)) {
         note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -236,6 +241,7 @@ mod tests {
         usage("no calls", 0, 0);
 
         write(vec![put("a", 10)]).unwrap();
+        assert_eq!(meter.used().write.calls, 1);
         assert_eq!(usage("1 write (1 item)", 0, 1).write.bytes, 2 + 1 + 10 + 9);
         write(vec![put("b", 5000), put("c", 1)]).unwrap();
         usage("1 write (2 items)", 0, 12);

@@ -14,7 +14,8 @@ pub enum TableId {
     Nodes,
     /// Who may do what with which node.
     Access,
-    /// Credentials, codes, sessions and keys: for the user function alone.
+    /// Credentials, codes, sessions and keys: for the user function alone; what begins with `claim#` for the
+    /// node function alone.
     Identity,
 }
 

@@ -28,7 +28,7 @@ READS = [
     ("/v1/user/nodes?nodeid={}&node_details=true", 100_010),
     ("/v1/user/nodes/config?node_id={}", 100_010),
     ("/v1/user/nodes/config?nodeid={}", 100_010),
-    ("/v1/user/nodes/status?node_id={}", 100_010),
+    ("/v1/user/nodes/status?node_id={}", 103_020),
     ("/v1/user/nodes/params?node_id={}", 100_010),
     ("/v1/user/nodes/params?nodeid={}", 100_010),
 ]

@@ -159,6 +159,14 @@ def test_without_a_node_id_nothing_is_shown(user, path):
 
 
 @pytest.mark.parametrize("node", ["nobodys", "a/b", "../x", "x" * 100, "a b", "%", "ü"])
-@pytest.mark.parametrize("path", ["/v1/user/nodes", "/v1/user/nodes/config", "/v1/user/nodes/status", "/v1/user/nodes/params"])
-def test_a_node_that_does_not_exist_is_told_like_somebody_elses(user, path, node):
-    failed(user.get(path, params={"node_id": node}), 400, 100_010)
+@pytest.mark.parametrize(
+    "path, code",
+    [
+        ("/v1/user/nodes", 100_010),
+        ("/v1/user/nodes/config", 100_010),
+        ("/v1/user/nodes/status", 103_020),
+        ("/v1/user/nodes/params", 100_010),
+    ],
+)
+def test_a_node_that_does_not_exist_is_told_like_somebody_elses(user, path, code, node):
+    failed(user.get(path, params={"node_id": node}), 400, code)

@@ -106,7 +106,7 @@ def test_params_without_any_config_are_not_shown(user, device):
     "payload",
     [
         b'{"Lamp":{"Level":9',
-        b'{"Lamp":{"Level":9},}',
+        b'{"Lamp":{"Level":9},,}',
         b'{"Lamp":{"Level":nan}}',
         b'{"Lamp":{"Name":"Bob"s lamp"}}',
         b"",
@@ -126,6 +126,11 @@ def test_json_that_is_none_is_acknowledged_and_changes_nothing(user, mapped, pay
     assert user.params(mapped.id) == before
     mapped.report({"Lamp": {"Level": 10}})
     assert user.params(mapped.id)["Lamp"]["Level"] == 10 and not mapped.gone.is_set()
+
+
+def test_what_is_wrong_without_a_doubt_about_what_was_meant_is_understood(user, mapped):
+    mapped.publish("params/local", b'{"Lamp":{"Level":9,"Lux":nan,},}')
+    assert user.params(mapped.id)["Lamp"]["Level"] == 9
 
 
 def test_a_repeated_message_changes_nothing_more(cloud, user, mapped):

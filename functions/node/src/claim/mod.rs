@@ -1,0 +1,4 @@
+//! Claiming.
+
+pub mod initiate;
+pub mod verify;

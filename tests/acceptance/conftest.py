@@ -1,9 +1,12 @@
 """The fixtures: a running cloud, and makers of users, nodes and command lines."""
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from support.cli import Cli
 from support.cloud import LocalCloud
 from support.device import Device
+from support.sdk import Sdk
 from support.simulated import Simulated
 from support.user import User
 from support.wire import Wire
@@ -121,6 +124,52 @@ def new_cli(tmp_path, cloud):
 def cli(new_cli, cloud, user):
     """A command line on which `user` is logged in."""
     return new_cli(cloud.base).log_in(user.name)
+
+
+@pytest.fixture
+def needs(cloud):
+    """Skips a test of a route that this cloud does not have."""
+
+    def needs(method, path, why=None):
+        status = cloud.http().request(method, path).status_code
+        if status in (404, 405):
+            pytest.skip(why or f"{method} {path} is not there yet ({status})")
+
+    return needs
+
+
+@pytest.fixture
+def signed():
+    """Signs a challenge as a node does, in hex."""
+
+    def signed(credentials, challenge):
+        key = serialization.load_pem_private_key(credentials.key.read_bytes(), None)
+        if isinstance(key, rsa.RSAPrivateKey):
+            pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32)
+            return key.sign(challenge.encode(), pss, hashes.SHA256()).hex()
+        return key.sign(challenge.encode(), ec.ECDSA(hashes.SHA256())).hex()
+
+    return signed
+
+
+@pytest.fixture
+def new_sdk(cloud):
+    """Makes TypeScript SDKs, each in an app of its own."""
+    made = []
+
+    def make(**config):
+        made.append(Sdk(cloud, **config))
+        return made[-1]
+
+    yield make
+    for sdk in made:
+        sdk.close()
+
+
+@pytest.fixture
+def sdk(new_sdk, user):
+    """An SDK in which `user` is logged in."""
+    return new_sdk().log_in(user)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ use shared::{
         },
     },
 };
-use web::{App, ClientIp, Settings};
+use web::{App, ClientIp, Routes, Settings};
 
 pub use call::{Answer, Call};
 pub use keys::NodeKey;
@@ -90,7 +90,7 @@ impl Cloud {
         let identity = Arc::new(Accounts::new(table.clone(), mail.clone(), clock.clone(), ids.clone(), settings));
         let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
         let app = App::new(ports, Settings { mqtt_host: "mqtt.cloud.test".to_owned(), mqtt_cred_host: "cred.cloud.test".to_owned() });
-        let router = web::door::finish(router(app.clone()));
+        let router = web::door::finish(routes().router(app.clone()));
         Self { app, clock, fleet, mail, meter, router }
     }
 
@@ -203,9 +203,9 @@ impl Default for Cloud {
     }
 }
 
-/// Every router in one, as the server merges them.
-pub fn router(app: App) -> Router {
-    user::router(app.clone()).merge(node::router(app))
+/// Every route, as the server merges them.
+pub fn routes() -> Routes {
+    web::openapi::published(user::routes().merge(node::routes()))
 }
 
 /// What a light reports of itself.

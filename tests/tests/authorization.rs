@@ -11,7 +11,6 @@ use expect_test::expect_file;
 use serde_json::{Value, json};
 use shared::port::Rules;
 use tests::{Call, Cloud, NodeKey, PASSWORD, User};
-use web::Routes;
 
 const NODE: &str = "node1";
 const AUTHORIZE: &str = "response_type=code&client_id=raincloud&redirect_uri=http://localhost/";
@@ -24,7 +23,7 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
     let node = |call: Call| Call { uri: format!("{}?node_id={NODE}", call.uri), ..call };
     let call = Call::new(method.parse().unwrap(), path);
     match route {
-        "GET /apiversions" | "GET /mqtt_host" | "GET /healthz" | "GET /readyz" => call,
+        "GET /apiversions" | "GET /mqtt_host" | "GET /openapi.json" | "GET /healthz" | "GET /readyz" => call,
         _ if path.starts_with("/.well-known/") || path == "/oauth2/userinfo" || path == "/oauth2/idpresponse" => call,
         "GET /login" => Call { uri: format!("{path}?port=9999"), ..call },
         "GET /authorize" | "GET /oauth2/authorize" => Call { uri: format!("{path}?{AUTHORIZE}"), ..call },
@@ -74,8 +73,7 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
 }
 
 fn routes() -> BTreeSet<String> {
-    let lists = [user::routes(), node::routes()];
-    lists.iter().flat_map(Routes::list).map(|(method, path)| format!("{method} {path}")).collect()
+    tests::routes().list().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
 }
 
 /// A cloud as it was before, for each call: the calls change things.
@@ -111,12 +109,20 @@ async fn call_as(who: &str, route: &str) -> String {
     let published = cloud.fleet.take().len();
     let failed = answer.status >= 400;
     assert!(!failed || published == 0, "{route} failed for {who} and published all the same");
+    assert!(described(&cloud, route, answer.status).await, "{route} answers {} to {who}, which /openapi.json does not say", answer.status);
     // Pages for people are no JSON.
     let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     match body["error_code"].as_u64() {
         Some(code) => format!("{} {code}", answer.status),
         None => answer.status.to_string(),
     }
+}
+
+/// Does the document know the route's answers of this status?
+async fn described(cloud: &Cloud, route: &str, status: u16) -> bool {
+    let document = cloud.call(Call::get("/openapi.json")).await.expect(200);
+    let (method, path) = route.split_once(' ').expect("method and path");
+    document["paths"][path][method.to_ascii_lowercase()]["responses"].get(status.to_string()).is_some()
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tests::{
-    Call, Cloud, PASSWORD, router,
+    Call, Cloud, PASSWORD, routes,
     runtime_api::{Function, request},
 };
 
@@ -28,7 +28,7 @@ fn shown<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Vec<(String, String)> {
 async fn by_socket(cloud: &Cloud, call: Call) -> Seen {
     let mut request = call.into_request();
     request.headers_mut().insert("origin", "https://app.test".parse().unwrap());
-    let router = web::door::finish(router(cloud.app.clone()));
+    let router = web::door::finish(routes().router(cloud.app.clone()));
     let response = tower::ServiceExt::oneshot(router, request).await.unwrap();
     let headers: HeaderMap = response.headers().clone();
     let status = response.status().as_u16();
@@ -68,6 +68,7 @@ async fn both_doors_answer_alike() {
         Call::get("/mqtt_host"),
         Call::get("/healthz"),
         Call::get("/readyz"),
+        Call::get("/openapi.json"),
         Call::get("/nowhere"),
         Call::get("/v1/user/nodes/"),
         Call::new(Method::DELETE, "/v1/login2"),

@@ -7,8 +7,11 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{Error, Refusal};
+
+use crate::openapi::{Operation, Output};
 
 /// What handlers return.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -22,10 +25,14 @@ pub struct Failure {
 }
 
 /// The body of a failure; also the entry of a list in which some entries fail.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(description = "It was not done, and nothing was changed.")]
 pub struct FailureBody {
+    #[schemars(extend("const" = "failure"))]
     status: &'static str,
+    /// The contract's number for what is wrong.
     error_code: u32,
+    /// What is wrong, for people.
     description: String,
 }
 
@@ -59,6 +66,15 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.status, Json(self.into_body())).into_response()
+    }
+}
+
+impl Output for Failure {
+    fn describe(operation: &mut Operation) {
+        // A limit may meet any operation.
+        for status in [StatusCode::BAD_REQUEST, StatusCode::TOO_MANY_REQUESTS, StatusCode::INTERNAL_SERVER_ERROR] {
+            operation.refuse(status);
+        }
     }
 }
 

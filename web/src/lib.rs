@@ -2,6 +2,7 @@
 //!
 //! * [`App`]: the ports and the settings that handlers see;
 //! * [`routes`]: a router that knows its routes and takes no handler without a gate;
+//! * [`openapi`]: what the API says of itself, made from the handlers' types;
 //! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Public`], [`Attempt`], [`Visitor`], [`Claimant`], and what else
 //!   handlers read;
 //! * [`error`]: the one table that turns refusals into statuses, numbers and bodies;
@@ -12,6 +13,7 @@
 pub mod door;
 pub mod error;
 pub mod extract;
+pub mod openapi;
 pub mod reply;
 pub mod routes;
 pub mod throttle;

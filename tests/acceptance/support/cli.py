@@ -90,6 +90,35 @@ class Cli:
         self.good("profile", "switch", "local")
         return self
 
+    def talk(self, *command, typed, timeout=60):
+        """Runs a command that asks, and returns all that it printed. What is typed are lines, or functions
+        that are called, with the process, for a line when it is its turn."""
+        process = self._start(*command)
+        try:
+            for line in typed:
+                process.stdin.write((line(process) if callable(line) else line) + "\n")
+                process.stdin.flush()
+        except BrokenPipeError:
+            # It asks no more; what it printed says why.
+            process.stdin = None
+        printed, _ = process.communicate(timeout=timeout)
+        assert "Traceback" not in printed, f"{' '.join(command)} crashed:\n{printed}"
+        return printed
+
+    def new_letter(self, address, then=lambda code: code):
+        """To be typed: the code in the next letter to this address."""
+
+        def code_of():
+            return self.cloud.code(address) if self.cloud.has_mail(address) else ""
+
+        last = code_of()
+
+        def wait(process):
+            until(lambda: code_of() != last or process.poll() is not None, f"a new letter to {address}", seconds=30)
+            return then(code_of())
+
+        return wait
+
     def claim_at(self, base):
         """Makes this URL the claiming service of the current profile, as its file must say by hand."""
         (file,) = (self.folder / "profiles").rglob("profiles.json")
@@ -101,12 +130,7 @@ class Cli:
 
     def sign_up(self, address, password=PASSWORD):
         """Signs up with the code that arrives by mail."""
-        process = self._start("signup", address)
-        process.stdin.write(f"{password}\n{password}\n")
-        process.stdin.flush()
-        until(lambda: self.cloud.has_mail(address) or process.poll() is not None, f"a letter to {address}", seconds=30)
-        code = self.cloud.code(address) if process.poll() is None else ""
-        printed, _ = process.communicate(f"{code}\n", timeout=30)
+        printed = self.talk("signup", address, typed=[password, password, self.new_letter(address)])
         assert "Signup Successful" in printed, printed
 
     def log_in(self, address, password=PASSWORD):

@@ -5,10 +5,14 @@ use axum::{
     extract::{FromRequest, Request},
     http::StatusCode,
 };
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use shared::Refusal;
 
-use crate::{App, Failure};
+use crate::{
+    App, Failure,
+    openapi::{Input, Operation},
+};
 
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -37,5 +41,13 @@ pub(super) fn incomplete(status: StatusCode) -> Failure {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Failure::new(status, 100_036, format!("the body is larger than {MAX_BODY} bytes")),
         _ => Refusal::InvalidBody("it did not arrive whole".to_owned()).into(),
+    }
+}
+
+impl<T: JsonSchema> Input for Body<T> {
+    fn describe(operation: &mut Operation) {
+        operation.body::<T>();
+        operation.refuse(StatusCode::BAD_REQUEST);
+        operation.refuse(StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

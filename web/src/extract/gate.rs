@@ -17,8 +17,15 @@ use shared::{
     id::NodeId,
 };
 
-use super::{ip::ClientIp, query::Query};
-use crate::{App, Failure, throttle::Throttle};
+use super::{
+    ip::ClientIp,
+    query::{OfNode, Query},
+};
+use crate::{
+    App, Failure,
+    openapi::{Input, Operation},
+    throttle::Throttle,
+};
 
 /// Says who may come in.
 pub trait Gate {}
@@ -105,6 +112,49 @@ impl Gate for Caller {}
 impl Gate for Claimant {}
 impl<R, L, N> Gate for Allowed<R, L, N> {}
 
+impl Input for Public {
+    fn describe(_: &mut Operation) {}
+}
+
+impl Input for Attempt {
+    fn describe(operation: &mut Operation) {
+        operation.refuse(StatusCode::TOO_MANY_REQUESTS);
+        operation.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+impl Input for Caller {
+    fn describe(operation: &mut Operation) {
+        operation.need_token();
+        operation.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+impl Input for Visitor {
+    fn describe(operation: &mut Operation) {
+        operation.offer_token();
+    }
+}
+
+impl Input for Claimant {
+    fn describe(operation: &mut Operation) {
+        operation.offer_token();
+        operation.refuse(StatusCode::UNAUTHORIZED);
+        Attempt::describe(operation);
+    }
+}
+
+impl<R, L, N: Naming> Input for Allowed<R, L, N> {
+    fn describe(operation: &mut Operation) {
+        Caller::describe(operation);
+        if !N::IN_PATH {
+            operation.query::<OfNode>();
+            operation.need("node_id");
+        }
+        operation.refuse(StatusCode::BAD_REQUEST);
+    }
+}
+
 impl FromRequestParts<App> for Public {
     type Rejection = Failure;
 
@@ -160,7 +210,11 @@ impl<R: Role, L: Load, N: Naming> FromRequestParts<App> for Allowed<R, L, N> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Caller(caller) = Caller::from_request_parts(parts, app).await?;
-        let named = if N::IN_PATH { in_path(parts).await } else { Query::parse(parts.uri.query().unwrap_or_default()).node_id() };
+        let named = if N::IN_PATH {
+            in_path(parts).await
+        } else {
+            Query::parse(parts.uri.query().unwrap_or_default()).and_then(|Query(of): Query<OfNode>| of.id())
+        };
         let granted = async { grant::grant(&app.ports, &caller, named?.ok_or(N::MISSING)?).await }.await;
         let instead = |error: Error| error.instead(&Refusal::NotYourNode, N::NOT_YOURS).instead(&Refusal::NotPrimary, N::NOT_PRIMARY);
         let Granted { grant, association, loaded } = granted.map_err(instead)?;

@@ -3,6 +3,7 @@
 //! answer. Errors: 100006, 100012, 101019.
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     Refusal,
@@ -11,14 +12,14 @@ use shared::{
 use web::{App, Body, Claimant, Result};
 
 /// Both are needed.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     mac_addr: Option<String>,
     platform: Option<String>,
 }
 
 /// Goes through an app to the chip in one packet, so it is short.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Reply {
     /// With a token.

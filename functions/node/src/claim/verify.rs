@@ -3,6 +3,7 @@
 //! 100012, 101019.
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     Refusal,
@@ -10,8 +11,15 @@ use shared::{
 };
 use web::{App, Body, Claimant, Query, Result};
 
+/// The query, all of it optional.
+#[derive(Deserialize, JsonSchema)]
+pub struct For {
+    /// A certificate for Matter: there is none.
+    matter: Option<bool>,
+}
+
 /// With a token `csr` alone is needed, without one also the answer to the challenge.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     csr: Option<String>,
     auth_id: Option<String>,
@@ -20,7 +28,7 @@ pub struct Request {
 }
 
 /// What a chip stores. Firmware reads at most 3,071 bytes of it, and of JSON's escapes `\n` alone.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Reply {
     certificate: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,11 +38,16 @@ pub struct Reply {
 }
 
 /// Ends a claim.
-pub async fn post(claimant: Claimant, State(app): State<App>, query: Query, Body(request): Body<Request>) -> Result<Json<Reply>> {
+pub async fn post(
+    claimant: Claimant,
+    State(app): State<App>,
+    Query(wanted): Query<For>,
+    Body(request): Body<Request>,
+) -> Result<Json<Reply>> {
     if let Claimant::Anybody(attempt) = &claimant {
         attempt.take()?;
     }
-    if query.flag("matter") == Some(true) {
+    if wanted.matter == Some(true) {
         return Err(Refusal::NoMatter.into());
     }
     let csr: Csr = request.csr.as_deref().ok_or(Refusal::InvalidCsr("there is none"))?.parse()?;

@@ -2,11 +2,8 @@
 //! with the id to poll, `remove` takes the node from the caller. Errors: 100006, 100009, 100036, 103003 to
 //! 103006, 103013, 105046, 108023.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
@@ -22,7 +19,7 @@ use shared::{
 use web::{App, Body, Caller, Result, reply::Success};
 
 /// `AddRemoveUserNodeMappingRequest`. The user is the caller, whatever `user_id` the CLI sends beside.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     node_id: Option<String>,
     secret_key: Option<String>,
@@ -32,15 +29,17 @@ pub struct Request {
     group_id: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Added {
+/// Of `add` with the id to poll.
+#[derive(Serialize, JsonSchema)]
+pub struct Reply {
     #[serde(flatten)]
     success: Success,
-    request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 /// Adds or removes a mapping.
-pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Body<Request>) -> Result<Response> {
+pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Body<Request>) -> Result<Json<Reply>> {
     let node = body.node_id.filter(|id| !id.is_empty()).ok_or(Refusal::NodeIdMissing)?;
     let node: NodeId = node.parse().map_err(|_| Refusal::InvalidNodeId)?;
     match body.operation.as_deref() {
@@ -49,13 +48,13 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Bod
             let gift = Change::new(body.tags.unwrap_or_default(), body.metadata.as_deref(), None)?;
             let id = request::request(&app.ports, &caller, &node, &body.secret_key.unwrap_or_default(), gift).await?;
             let success = Success::new("User node mapping request was added");
-            Ok(Json(Added { success, request_id: id.to_string() }).into_response())
+            Ok(Json(Reply { success, request_id: Some(id.to_string()) }))
         }
         Some("remove") => {
             let granted = grant::grant(&app.ports, &caller, node).await;
             let granted: Granted<Secondary, ()> = granted.map_err(|error| error.instead(&Refusal::NotYourNode, Refusal::NoMapping))?;
             remove::remove(&app.ports, &caller, &granted.grant).await?;
-            Ok(Success::new("User node mapping was removed").into_response())
+            Ok(Json(Reply { success: Success::new("User node mapping was removed"), request_id: None }))
         }
         _ => Err(Refusal::InvalidOperation.into()),
     }

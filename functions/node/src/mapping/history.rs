@@ -3,21 +3,36 @@
 //! Errors: 103042 to 103044, 105043.
 
 use axum::{Json, extract::State};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use shared::{
     Refusal,
     mapping::history::{self, Entry, History, MAX_PAGE},
     node::config::Config,
 };
-use web::{App, Caller, Query, Result};
+use web::{
+    App, Caller, Query, Result,
+    extract::query::{OfNode, OfPage},
+};
 
 /// What every node here is.
 const TYPE: &str = "rainmaker";
 /// What the contract knows beside.
 const OTHER_TYPES: [&str; 3] = ["rainmaker_matter", "pure_matter", "ocpp"];
 
+/// Which nodes.
+#[derive(Deserialize, JsonSchema)]
+pub struct Filter {
+    #[serde(flatten)]
+    node: OfNode,
+    #[serde(flatten)]
+    page: OfPage,
+    /// Only nodes of this type; not together with a node.
+    node_type: Option<String>,
+}
+
 /// `UserNodeHistoryResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Reply {
     user_id: String,
     user_name: String,
@@ -31,7 +46,7 @@ pub struct Reply {
     next_id: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Node {
     node_id: String,
@@ -50,16 +65,16 @@ struct Node {
 }
 
 /// The caller's nodes of now and before.
-pub async fn get(Caller(caller): Caller, State(app): State<App>, query: Query) -> Result<Json<Reply>> {
-    let node_type = query.get("node_type");
+pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
+    let node_type = filter.node_type.as_deref();
     if node_type.is_some_and(|is| is != TYPE && !OTHER_TYPES.contains(&is)) {
         return Err(Refusal::InvalidNodeType.into());
     }
-    let node = query.node_id()?;
+    let node = filter.node.id()?;
     if node.is_some() && node_type.is_some() {
         return Err(Refusal::InvalidHistoryQuery.into());
     }
-    let (limit, after) = query.page(MAX_PAGE)?;
+    let (limit, after) = filter.page.limits(MAX_PAGE)?;
     let history = match node {
         Some(node) => history::one(&app.ports, &caller, &node).await?,
         None => history::list(&app.ports, &caller, limit, after).await?,
@@ -69,7 +84,7 @@ pub async fn get(Caller(caller): Caller, State(app): State<App>, query: Query) -
     let nodes = entries.iter().map(|entry| show(entry, node_type.is_none())).collect();
     let (user_id, user_name) = (caller.user_id().to_string(), caller.user_name().as_str().to_owned());
     let next_id = next.map(|next| next.to_string());
-    Ok(Json(Reply { user_id, user_name, node_type: node_type.map(str::to_owned), total, nodes, next_id }))
+    Ok(Json(Reply { user_id, user_name, node_type: filter.node_type, total, nodes, next_id }))
 }
 
 fn show(entry: &Entry, with_type: bool) -> Node {

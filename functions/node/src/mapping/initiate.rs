@@ -2,19 +2,20 @@
 //! node to sign. Errors: 100006, 103029, 108023.
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::mapping::{self, initiate};
 use web::{App, Body, Caller, Result};
 
 /// `InitiateUserNodeMappingRequest`, all of it optional.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     timeout: Option<i64>,
     group_id: Option<String>,
 }
 
 /// `InitiateUserNodeMappingResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Reply {
     request_id: String,
     challenge: String,

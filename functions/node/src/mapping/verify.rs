@@ -3,6 +3,7 @@
 //! 103034, 105046, 108023.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::{
@@ -14,7 +15,7 @@ use shared::{
 use web::{App, Body, Caller, Result, reply::Success};
 
 /// `VerifyUserNodeMappingRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct Request {
     request_id: Option<String>,

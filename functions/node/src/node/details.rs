@@ -3,6 +3,7 @@
 //! 100036, 103020, 105046, 107036, 107038; of DELETE: 100006, 100010, 105018, 105046.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use shared::{
@@ -13,7 +14,7 @@ use shared::{
 use web::{Allowed, App, Body, Naming, Result, reply::Success};
 
 /// `UpdateNodeDetailsRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Update {
     tags: Option<Vec<String>>,
     /// `null` means something else than nothing.
@@ -27,7 +28,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Box
 }
 
 /// `NodeAttachTagsRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Removal {
     tags: Option<Vec<String>>,
 }

@@ -5,7 +5,8 @@
 //! 100010, 105042, 105043, 105046.
 
 use axum::{Json, extract::State};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::{
     access::{association::Association, role::RoleName},
@@ -16,12 +17,45 @@ use shared::{
     },
     params::Values,
 };
-use web::{App, Caller, Query, Result};
+use web::{
+    App, Caller, Query, Result,
+    extract::query::{OfNode, OfPage},
+};
 
 use super::presence::Status;
 
+/// Which nodes, and what of them.
+#[derive(Deserialize, JsonSchema)]
+pub struct Filter {
+    #[serde(flatten)]
+    node: OfNode,
+    #[serde(flatten)]
+    page: OfPage,
+    /// All that is known of each, not its id alone.
+    node_details: Option<bool>,
+    /// `false` leaves the status out of the details.
+    status: Option<bool>,
+    /// `false` leaves the config out of the details.
+    config: Option<bool>,
+    /// `false` leaves the params out of the details.
+    params: Option<bool>,
+    /// `false` leaves the tags out of the details.
+    show_tags: Option<bool>,
+    /// Only nodes with these tags.
+    tags: Option<String>,
+    /// Only Matter nodes: there are none.
+    is_matter: Option<bool>,
+}
+
+impl Filter {
+    fn parts(&self) -> Parts {
+        let wants = |part: Option<bool>| part != Some(false);
+        Parts { config: wants(self.config), params: wants(self.params), status: wants(self.status) }
+    }
+}
+
 /// `GetNodesList`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Reply {
     nodes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +67,7 @@ pub struct Reply {
     total: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 struct Node {
     // Some clients read `id`, others `node_id`.
@@ -58,24 +92,25 @@ struct Node {
 }
 
 /// The caller's nodes.
-pub async fn get(Caller(caller): Caller, State(app): State<App>, query: Query) -> Result<Json<Reply>> {
-    if query.flag("is_matter") == Some(true) {
-        let node_details = (query.flag("node_details") == Some(true)).then(Vec::new);
+pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
+    let with_details = filter.node_details == Some(true);
+    if filter.is_matter == Some(true) {
+        let node_details = with_details.then(Vec::new);
         return Ok(Json(Reply { nodes: Vec::new(), node_details, next_id: None, total: 0 }));
     }
-    if let Some(node) = query.node_id()? {
+    if let Some(node) = filter.node.id()? {
         let details = list::one(&app.ports, &caller, node).await?;
-        return Ok(Json(reply(vec![details], None, &query)));
+        return Ok(Json(reply(vec![details], None, &filter)));
     }
-    let (limit, after) = query.page(MAX_PAGE)?;
-    let filter = query.get("tags").map(str::parse::<TagFilter>).transpose()?;
-    if query.flag("node_details") == Some(true) {
-        let (details, next) = list::details(&app.ports, &caller, filter.as_ref(), parts(&query), limit, after).await?;
-        return Ok(Json(reply(details, next.map(|next| next.to_string()), &query)));
+    let (limit, after) = filter.page.limits(MAX_PAGE)?;
+    let tags: Option<TagFilter> = filter.tags.as_deref().map(str::parse).transpose()?;
+    if with_details {
+        let (details, next) = list::details(&app.ports, &caller, tags.as_ref(), filter.parts(), limit, after).await?;
+        return Ok(Json(reply(details, next.map(|next| next.to_string()), &filter)));
     }
-    let (associations, next) = match filter {
-        Some(filter) => {
-            let (found, next) = list::tagged(&app.ports, &caller, &filter, limit, after).await?;
+    let (associations, next) = match tags {
+        Some(tags) => {
+            let (found, next) = list::tagged(&app.ports, &caller, &tags, limit, after).await?;
             (found.into_iter().map(|(association, _)| association).collect(), next)
         }
         None => list::ids(&app.ports, &caller, limit, after).await?,
@@ -88,24 +123,16 @@ fn ids<'a>(associations: impl Iterator<Item = &'a Association>) -> Vec<String> {
     associations.map(|association| association.node.to_string()).collect()
 }
 
-fn wants(query: &Query, part: &str) -> bool {
-    query.flag(part) != Some(false)
-}
-
-fn parts(query: &Query) -> Parts {
-    Parts { config: wants(query, "config"), params: wants(query, "params"), status: wants(query, "status") }
-}
-
-fn reply(details: Vec<Details>, next_id: Option<String>, query: &Query) -> Reply {
+fn reply(details: Vec<Details>, next_id: Option<String>, filter: &Filter) -> Reply {
     let nodes = ids(details.iter().map(|details| &details.association));
-    let details = details.into_iter().map(|details| node(details, query)).collect();
+    let details = details.into_iter().map(|details| node(details, filter)).collect();
     Reply { total: nodes.len(), nodes, node_details: Some(details), next_id }
 }
 
-fn node(details: Details, query: &Query) -> Node {
+fn node(details: Details, filter: &Filter) -> Node {
     let Details { association, given, config, params, presence } = details;
-    let wants = |part: &str| wants(query, part);
-    let params = wants("params").then(|| params.readable(config.as_ref()));
+    let wanted = filter.parts();
+    let params = wanted.params.then(|| params.readable(config.as_ref()));
     Node {
         id: association.node.to_string(),
         node_id: association.node.to_string(),
@@ -115,10 +142,10 @@ fn node(details: Details, query: &Query) -> Node {
         is_matter: false,
         mapping_timestamp: association.mapped_at,
         metadata: given.metadata,
-        tags: wants("show_tags").then_some(given.tags),
+        tags: (filter.show_tags != Some(false)).then_some(given.tags),
         admin_access: given.admin_access.map(AdminAccess::as_str),
-        status: wants("status").then(|| presence.into()),
-        config: config.filter(|_| wants("config")).map(|config| config.as_json().clone()),
+        status: wanted.status.then(|| presence.into()),
+        config: config.filter(|_| wanted.config).map(|config| config.as_json().clone()),
         params,
     }
 }

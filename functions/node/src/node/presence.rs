@@ -2,6 +2,7 @@
 //! 103020.
 
 use axum::Json;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{
     Refusal,
@@ -12,12 +13,12 @@ use web::{Allowed, Naming};
 
 /// `{"connectivity":{"connected":<bool>,"timestamp":<ms>}}`; `{"connectivity":{}}` of a node that never
 /// connected.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Status {
     connectivity: Connectivity,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Connectivity {
     #[serde(skip_serializing_if = "Option::is_none")]
     connected: Option<bool>,

@@ -2,6 +2,7 @@
 //! node without a network has signed. Errors: 100006, 103020, 103046 to 103049, 103052, 103062, 103063.
 
 use axum::extract::{RawPathParams, State};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     Refusal,
@@ -20,7 +21,7 @@ impl Naming for InPath {
 }
 
 /// `NodeProxyRequest`: the text as it was signed, and the signature in hexadecimal digits.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     node_payload: Option<String>,
     signature: Option<String>,

@@ -3,14 +3,10 @@
 //! `{node_id, payload}` and the answer a list, 207, an entry for each. Errors: 100006, 100010, 100012,
 //! 103002.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::extract::State;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
@@ -18,22 +14,39 @@ use shared::{
     id::NodeId,
     params::set::{self, Done, MAX_NODES},
 };
-use web::{App, Body, Caller, Failure, Query, Result, error::FailureBody, reply::Success};
+use web::{
+    App, Body, Caller, Failure, Query, Result,
+    error::FailureBody,
+    extract::query::OfNode,
+    reply::{Either, MultiStatus, Success},
+};
 
-#[derive(Deserialize)]
+/// Values by device and param of the node in the query, or a list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Request(#[schemars(schema_with = "forms")] Value);
+
+fn forms(generator: &mut SchemaGenerator) -> schemars::Schema {
+    let one = generator.subschema_for::<BTreeMap<String, set::Wanted>>();
+    let several = generator.subschema_for::<Vec<Entry>>();
+    schemars::json_schema!({ "anyOf": [one, several] })
+}
+
+#[derive(Deserialize, JsonSchema)]
 struct Entry {
     node_id: String,
     payload: Value,
 }
 
-#[derive(Serialize)]
-struct Outcome {
+/// What became of one node's params.
+#[derive(Serialize, JsonSchema)]
+pub struct Outcome {
     node_id: String,
     #[serde(flatten)]
     body: OutcomeBody,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum OutcomeBody {
     Success(Success),
@@ -41,11 +54,16 @@ enum OutcomeBody {
 }
 
 /// Sets params.
-pub async fn put(Caller(caller): Caller, State(app): State<App>, query: Query, Body(body): Body<Value>) -> Result<Response> {
-    if let Some(node) = query.node_id()? {
+pub async fn put(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    Query(of): Query<OfNode>,
+    Body(Request(body)): Body<Request>,
+) -> Result<Either<Success, MultiStatus<Outcome>>> {
+    if let Some(node) = of.id()? {
         let done = set::set(&app.ports, &caller, vec![(node, set::wanted(body)?)]).await?;
         let done = done.into_iter().next().unwrap_or(Err(Refusal::NotYourNode.into()))?;
-        return Ok(Success::new(describe(done)).into_response());
+        return Ok(Either::One(Success::new(describe(done))));
     }
     let entries = entries(body)?;
     let ids: Vec<_> = entries.iter().map(|entry| entry.node_id.clone()).collect();
@@ -60,7 +78,7 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, query: Query, B
         };
         Outcome { node_id, body }
     });
-    Ok((StatusCode::MULTI_STATUS, Json(outcomes.collect::<Vec<_>>())).into_response())
+    Ok(Either::Other(MultiStatus(outcomes.collect())))
 }
 
 fn entries(body: Value) -> Result<Vec<Entry>> {

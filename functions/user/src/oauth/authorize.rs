@@ -15,16 +15,63 @@ use shared::{
 };
 use web::{App, Attempt, Failure, Form, Public, Query};
 
-use super::{page, refusal};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    page::{self, Page},
+    refusal,
+};
+
+/// What a client asks for by a browser (RFC 6749 §4.1.1, RFC 7636, OpenID Connect Core §3.1.2.1).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub struct Authorize {
+    client_id: Option<String>,
+    redirect_uri: Option<String>,
+    response_type: Option<String>,
+    response_mode: Option<String>,
+    state: Option<String>,
+    nonce: Option<String>,
+    code_challenge: Option<String>,
+    code_challenge_method: Option<String>,
+    prompt: Option<String>,
+    request: Option<String>,
+    request_uri: Option<String>,
+    /// Straight on to this provider.
+    identity_provider: Option<String>,
+    /// The name to begin with.
+    login_hint: Option<String>,
+}
+
+/// What the command line says.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Login {
+    client_id: Option<String>,
+    /// The port on which it listens.
+    port: Option<String>,
+}
+
+/// The login page's form.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Submitted {
+    #[serde(flatten)]
+    asked: Authorize,
+    user_name: Option<String>,
+    password: Option<String>,
+}
 
 /// The login page, or straight on to a provider.
-pub async fn get(attempt: Attempt, State(app): State<App>, query: Query) -> Response {
-    let request = match Request::check(&app.ports.rules.oauth, &asked(&query)) {
+pub async fn get(attempt: Attempt, State(app): State<App>, Query(query): Query<Authorize>) -> Page {
+    Page(begin(&attempt, &app, &query).await)
+}
+
+async fn begin(attempt: &Attempt, app: &App, query: &Authorize) -> Response {
+    let request = match Request::check(&app.ports.rules.oauth, &query.asked()) {
         Ok(request) => request,
         Err(refused) => return refusal::in_browser(refused),
     };
-    let Some(provider) = query.get("identity_provider").filter(|name| !name.eq_ignore_ascii_case("COGNITO")) else {
-        return page::login(&app.ports, &request, StatusCode::OK, None, query.get("login_hint"));
+    let Some(provider) = query.identity_provider.as_deref().filter(|name| !name.eq_ignore_ascii_case("COGNITO")) else {
+        return page::login(&app.ports, &request, StatusCode::OK, None, query.login_hint.as_deref());
     };
     // Each such request is remembered for a while, so an address has only so many.
     if let Err(failure) = attempt.take() {
@@ -37,23 +84,27 @@ pub async fn get(attempt: Attempt, State(app): State<App>, query: Query) -> Resp
 }
 
 /// The login page of a command line that listens on `port`.
-pub async fn login(_: Public, State(app): State<App>, query: Query) -> Response {
-    match Request::of_port(&app.ports.rules.oauth, query.get("client_id"), query.get("port")) {
+pub async fn login(_: Public, State(app): State<App>, Query(query): Query<Login>) -> Page {
+    Page(match Request::of_port(&app.ports.rules.oauth, query.client_id.as_deref(), query.port.as_deref()) {
         Ok(request) => page::login(&app.ports, &request, StatusCode::OK, None, None),
         Err(refused) => refusal::in_browser(refused),
-    }
+    })
 }
 
 /// The login page's form: back to the client with a code, or the page once more.
-pub async fn post(attempt: Attempt, State(app): State<App>, headers: HeaderMap, Form(form): Form) -> Response {
-    if !is_from_here(&app.ports, &headers) {
+pub async fn post(attempt: Attempt, State(app): State<App>, headers: HeaderMap, Form(form): Form<Submitted>) -> Page {
+    Page(submit(&attempt, &app, &headers, &form).await)
+}
+
+async fn submit(attempt: &Attempt, app: &App, headers: &HeaderMap, form: &Submitted) -> Response {
+    if !is_from_here(&app.ports, headers) {
         return page::stop(StatusCode::FORBIDDEN, "This form was sent from another site.");
     }
-    let request = match Request::check(&app.ports.rules.oauth, &asked(&form)) {
+    let request = match Request::check(&app.ports.rules.oauth, &form.asked.asked()) {
         Ok(request) => request,
         Err(refused) => return refusal::in_browser(refused),
     };
-    let typed = form.get("user_name");
+    let typed = form.user_name.as_deref();
     let again = |failure: Failure| page::login(&app.ports, &request, failure.status(), Some(failure.description()), typed);
     if let Err(failure) = attempt.take() {
         return again(failure);
@@ -62,25 +113,27 @@ pub async fn post(attempt: Attempt, State(app): State<App>, headers: HeaderMap, 
         Ok(name) => name,
         Err(refusal) => return again(Failure::from(refusal)),
     };
-    match authorize::with_password(&app.ports, &request, &name, form.get("password").unwrap_or_default()).await {
+    match authorize::with_password(&app.ports, &request, &name, form.password.as_deref().unwrap_or_default()).await {
         Ok(to) => page::go(StatusCode::SEE_OTHER, &to),
         Err(Refused::Domain(error)) => again(error.into()),
         Err(refused) => refusal::in_browser(refused),
     }
 }
 
-fn asked(params: &Query) -> Asked<'_> {
-    Asked {
-        client: params.get("client_id"),
-        redirect: params.get("redirect_uri"),
-        response_type: params.get("response_type"),
-        response_mode: params.get("response_mode"),
-        state: params.get("state"),
-        nonce: params.get("nonce"),
-        challenge: params.get("code_challenge"),
-        challenge_method: params.get("code_challenge_method"),
-        prompt: params.get("prompt"),
-        by_object: params.get("request").or(params.get("request_uri")).is_some(),
+impl Authorize {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            client: self.client_id.as_deref(),
+            redirect: self.redirect_uri.as_deref(),
+            response_type: self.response_type.as_deref(),
+            response_mode: self.response_mode.as_deref(),
+            state: self.state.as_deref(),
+            nonce: self.nonce.as_deref(),
+            challenge: self.code_challenge.as_deref(),
+            challenge_method: self.code_challenge_method.as_deref(),
+            prompt: self.prompt.as_deref(),
+            by_object: self.request.is_some() || self.request_uri.is_some(),
+        }
     }
 }
 

@@ -1,22 +1,34 @@
 //! `GET /.well-known/openid-configuration` and `/.well-known/jwks.json` (OpenID Connect Discovery): what
 //! others need to know to let users sign in here.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::Error;
-use web::{App, Failure, Public, Result};
+use web::{
+    App, Failure, Public, Result,
+    openapi::{Operation, Output},
+};
+
+/// There is no issuer that others could name.
+pub struct NoIssuer;
+
+impl axum::response::IntoResponse for NoIssuer {
+    fn into_response(self) -> axum::response::Response {
+        Failure::new(StatusCode::NOT_FOUND, 100_012, "this deployment has no public URL (setting public-url)").into_response()
+    }
+}
+
+impl Output for NoIssuer {
+    fn describe(operation: &mut Operation) {
+        operation.refuse(StatusCode::NOT_FOUND);
+    }
+}
 
 /// What is supported, and nothing else. Without a public URL there is no issuer that others could name.
-pub async fn get(_: Public, State(app): State<App>) -> Response {
-    let Some(url) = &app.ports.rules.oauth.public_url else {
-        return Failure::new(StatusCode::NOT_FOUND, 100_012, "this deployment has no public URL (setting public-url)").into_response();
-    };
-    Json(json!({
+pub async fn get(_: Public, State(app): State<App>) -> std::result::Result<Json<Map<String, Value>>, NoIssuer> {
+    let url = app.ports.rules.oauth.public_url.as_ref().ok_or(NoIssuer)?;
+    let known = json!({
         "issuer": url.as_str(),
         "authorization_endpoint": url.at("/oauth2/authorize"),
         "token_endpoint": url.at("/oauth2/token"),
@@ -34,8 +46,8 @@ pub async fn get(_: Public, State(app): State<App>) -> Response {
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-    }))
-    .into_response()
+    });
+    Ok(Json(known.as_object().cloned().unwrap_or_default()))
 }
 
 /// The keys that check our tokens.

@@ -8,10 +8,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
+use serde_json::json;
 use shared::{
     Ports,
     oauth::{Request, authorize_path},
 };
+use web::openapi::{Operation, Output};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
@@ -32,6 +34,33 @@ small{display:block;margin-top:1.5rem;overflow-wrap:anywhere}\
 
 /// By which browsers know the style that they may use: no other, though something were injected.
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| STANDARD.encode(digest(&SHA256, STYLE.as_bytes())));
+
+/// A page, or a way on to another.
+pub struct Page(pub(super) Response);
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl Output for Page {
+    fn describe(operation: &mut Operation) {
+        for status in [StatusCode::FOUND, StatusCode::SEE_OTHER] {
+            operation.answer_empty(status);
+        }
+        for status in [
+            StatusCode::OK,
+            StatusCode::BAD_REQUEST,
+            StatusCode::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ] {
+            operation.answer_as(status, "text/html", json!({ "type": "string", "description": "A page for people" }));
+        }
+    }
+}
 
 /// The login page for this request; with what went wrong the last time, and the name that was typed.
 pub(super) fn login(ports: &Ports, request: &Request, status: StatusCode, error: Option<&str>, name: Option<&str>) -> Response {

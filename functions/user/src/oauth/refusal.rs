@@ -6,7 +6,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use shared::oauth::{Fault, Refused};
 use web::Failure;
 
@@ -49,14 +50,24 @@ fn server_error(failure: &Failure) -> Response {
     (status, Json(with_contract_keys(error, failure.description(), failure.code()))).into_response()
 }
 
-fn with_contract_keys(error: &str, description: &str, number: u32) -> Value {
-    json!({
-        "error": error,
-        "error_description": description,
-        "status": "failure",
-        "error_code": number,
-        "description": description,
-    })
+/// RFC 6749 §5.2, and the contract's keys.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RefusalBody {
+    error: &'static str,
+    error_description: String,
+    status: &'static str,
+    error_code: u32,
+    description: String,
+}
+
+fn with_contract_keys(error: &'static str, description: &str, number: u32) -> RefusalBody {
+    RefusalBody {
+        error,
+        error_description: description.to_owned(),
+        status: "failure",
+        error_code: number,
+        description: description.to_owned(),
+    }
 }
 
 fn status(fault: &Fault) -> StatusCode {

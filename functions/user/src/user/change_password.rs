@@ -2,12 +2,13 @@
 //! 101007, 101018, 101019, 101032, 101087.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{Refusal, user::password};
 use web::{App, Body, Caller, Result, reply::Success};
 
 /// `PasswordChangeRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     password: Option<String>,
     newpassword: Option<String>,

@@ -4,6 +4,7 @@
 //! 101032, 101087.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     Refusal,
@@ -12,7 +13,7 @@ use shared::{
 use web::{App, Attempt, Body, Result, reply::Success};
 
 /// The body of either step.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     user_name: Option<String>,
     password: Option<String>,

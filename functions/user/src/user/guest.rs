@@ -2,31 +2,30 @@
 //! `…/verify` make the account a regular one. Errors: 100004, 100012 (not enabled), 101002, 101003, 101004,
 //! 101006, 101012, 101097.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse as _, Response},
-};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     Refusal,
     user::{guest, name::UserName},
 };
-use web::{App, Attempt, Body, Caller, Result, reply::Success};
+use web::{
+    App, Attempt, Body, Caller, Result,
+    reply::{Created, Success},
+};
 
 use super::log_in::Tokens;
 
 /// `GuestLoginSuccessResponse`.
-#[derive(Serialize)]
-struct Begun {
+#[derive(Serialize, JsonSchema)]
+pub struct Begun {
     #[serde(flatten)]
     tokens: Tokens,
     user_name: String,
 }
 
 /// `GuestConversionInitiateRequest`, `GuestConversionVerifyRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     user_name: Option<String>,
     verification_code: Option<String>,
@@ -34,11 +33,10 @@ pub struct Request {
 }
 
 /// Makes a guest.
-pub async fn begin(attempt: Attempt, State(app): State<App>) -> Result<Response> {
+pub async fn begin(attempt: Attempt, State(app): State<App>) -> Result<Created<Begun>> {
     attempt.take()?;
     let (name, tokens) = guest::begin(&app.ports).await?;
-    let begun = Begun { tokens: tokens.into(), user_name: name.as_str().to_owned() };
-    Ok((StatusCode::CREATED, Json(begun)).into_response())
+    Ok(Created(Begun { tokens: tokens.into(), user_name: name.as_str().to_owned() }))
 }
 
 /// Has a code sent to the name.

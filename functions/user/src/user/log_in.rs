@@ -2,21 +2,21 @@
 //! name alone has a code sent, which begins one with the `session` that was answered; a refresh token
 //! extends one. Errors: 101001, 101003, 101009, 101012, 101015 to 101017, 101019, 101039, 101087.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     Refusal,
     port::identity,
     user::{log_in, name::UserName},
 };
-use web::{App, Attempt, Body, Result, reply::Success};
+use web::{
+    App, Attempt, Body, Result,
+    reply::{Either, Success},
+};
 
 /// The body of either way.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     user_name: Option<String>,
     password: Option<String>,
@@ -26,7 +26,7 @@ pub struct Request {
 }
 
 /// `LoginSuccessResponse`; without the refresh token `LoginExtendSessionResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Tokens {
     #[serde(flatten)]
     success: Success,
@@ -37,8 +37,8 @@ pub struct Tokens {
 }
 
 /// `LoginWithoutPassword`.
-#[derive(Serialize)]
-struct Sent {
+#[derive(Serialize, JsonSchema)]
+pub struct Sent {
     #[serde(flatten)]
     success: Success,
     session: String,
@@ -52,10 +52,10 @@ impl From<identity::Tokens> for Tokens {
 }
 
 /// Gives tokens, or has a code sent.
-pub async fn post(attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Response> {
+pub async fn post(attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Either<Json<Tokens>, Json<Sent>>> {
     if let Some(token) = request.refreshtoken {
         // It can't be guessed, so extending a session takes no try.
-        return Ok(Json(Tokens::from(log_in::refresh(&app.ports, &token).await?)).into_response());
+        return Ok(Either::One(Json(log_in::refresh(&app.ports, &token).await?.into())));
     }
     attempt.take()?;
     let name: UserName = request.user_name.unwrap_or_default().parse()?;
@@ -68,8 +68,8 @@ pub async fn post(attempt: Attempt, State(app): State<App>, Body(request): Body<
         (None, None) => {
             let session = log_in::send_code(&app.ports, &name).await?;
             let success = Success::new("Login request successful. Verification code sent");
-            return Ok(Json(Sent { success, session }).into_response());
+            return Ok(Either::Other(Json(Sent { success, session })));
         }
     };
-    Ok(Json(Tokens::from(tokens)).into_response())
+    Ok(Either::One(Json(tokens.into())))
 }

@@ -3,20 +3,28 @@
 //! 101025.
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use shared::{Refusal, user::public_profile};
 use web::{App, Body, Caller, Query, Result, reply::Success};
 
 /// `GetPublicProfileResponse`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Reply {
     user_name: String,
     profile: Map<String, Value>,
 }
 
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+pub struct Of {
+    /// The caller's own without it.
+    user_name: Option<String>,
+}
+
 /// `PutPublicProfileRequest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     /// `None` if it is absent, `Some(None)` if it is `null`.
     #[serde(default, deserialize_with = "present")]
@@ -28,8 +36,8 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Opt
 }
 
 /// The profile of the user of `user_name`, or the caller's.
-pub async fn get(Caller(caller): Caller, State(app): State<App>, query: Query) -> Result<Json<Reply>> {
-    let of = query.get("user_name").map(str::parse).transpose()?;
+pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(of): Query<Of>) -> Result<Json<Reply>> {
+    let of = of.user_name.as_deref().map(str::parse).transpose()?;
     let (name, profile) = public_profile::show(&app.ports, &caller, of.as_ref()).await?;
     Ok(Json(Reply { user_name: name.as_str().to_owned(), profile }))
 }

@@ -1,7 +1,8 @@
 //! `GET /v1/user2` and `/v1/user` (contract `rest-1.md`, `GetUserResponse`).
 
 use axum::{Json, extract::State};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::{
     port::identity::Privilege,
@@ -9,8 +10,15 @@ use shared::{
 };
 use web::{App, Caller, Query, Result};
 
+/// What of it.
+#[derive(Deserialize, JsonSchema)]
+pub struct Filter {
+    /// With the user's own data.
+    custom_data: Option<bool>,
+}
+
 /// What is known of the caller.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "the contract's shape")]
 pub struct Reply {
     user_id: String,
@@ -40,7 +48,7 @@ fn is_false(truth: &bool) -> bool {
 }
 
 /// The caller.
-pub async fn get(Caller(caller): Caller, State(app): State<App>, query: Query) -> Result<Json<Reply>> {
+pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
     let shown = profile::show(&app.ports, &caller).await?;
     let guest = caller.user_name().is_guest();
     Ok(Json(Reply {
@@ -55,6 +63,6 @@ pub async fn get(Caller(caller): Caller, State(app): State<App>, query: Query) -
         is_guest_user: guest,
         admin_tags: guest.then_some(["guest_user:true"]),
         expires_on: shown.expires_on,
-        custom_data: (query.flag("custom_data") == Some(true)).then_some(shown.custom_data),
+        custom_data: (filter.custom_data == Some(true)).then_some(shown.custom_data),
     }))
 }

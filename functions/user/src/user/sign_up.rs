@@ -1,16 +1,20 @@
 //! `POST /v1/user2` and `/v1/user` (contract `rest-1.md`, `clients.md` A2): both steps on one path,
 //! told apart by the key that is there. Errors: 101001 to 101004, 101006, 101011, 101012, 101037.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     Refusal,
     user::{name::UserName, sign_up},
 };
-use web::{App, Attempt, Body, Result, reply::created};
+use web::{
+    App, Attempt, Body, Result,
+    reply::{Created, created},
+};
 
 /// The body of either step.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     user_name: Option<String>,
     password: Option<String>,
@@ -18,7 +22,7 @@ pub struct Request {
 }
 
 /// Makes an account, or confirms it.
-pub async fn post(attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Response> {
+pub async fn post(attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Created> {
     attempt.take()?;
     let name: UserName = request.user_name.unwrap_or_default().parse()?;
     match (request.verification_code, request.password) {

@@ -2,6 +2,7 @@
 //! MFA) is refused. Errors: 101012, 101037, 101045, 101047, 101053, 101066, 101067, 112048.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     Refusal,
@@ -10,7 +11,7 @@ use shared::{
 use web::{App, Body, Caller, Result, reply::Success};
 
 /// One of the contract's forms; a name and a locale may stand together.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Request {
     name: Option<String>,
     locale: Option<String>,

@@ -65,7 +65,7 @@ impl Seen {
     fn param(&self, name: &str) -> Option<String> {
         let location = self.location.as_deref().unwrap_or_else(|| panic!("{self:?}"));
         let query = location.split_once('?').unwrap().1;
-        web::Query::parse(query).get(name).map(str::to_owned)
+        form_urlencoded::parse(query.as_bytes()).find(|(is, _)| is == name).map(|(_, value)| value.into_owned())
     }
 
     #[track_caller]

@@ -118,7 +118,9 @@ async fn strange_requests_change_nothing() {
         ("challenge_response", json!([1]), 100_006),
         ("group_id", json!("g1"), 108_023),
         ("metadata", json!("text"), 100_006),
-        ("tags", json!(vec!["a:b"; 101]), 100_006),
+        ("metadata", json!({ "k": "x".repeat(17 * 1024) }), 100_036),
+        ("tags", json!((0..51).map(|number| format!("t:{number}")).collect::<Vec<_>>()), 105_046),
+        ("tags", json!(["a"]), 105_046),
     ] {
         verify(&cloud, &user, &with(name, value)).await.expect_failure(400, code);
     }
@@ -137,7 +139,11 @@ async fn strange_requests_change_nothing() {
     let by_secret = cloud.call(Call::put("/v1/user/nodes/mapping").by(&user.access).json(&secret)).await.expect(200);
     verify(&cloud, &user, &with("request_id", by_secret["request_id"].clone())).await.expect_failure(400, 103_018);
     assert_eq!(nodes(&cloud, &user).await, json!([]));
-    verify(&cloud, &user, &with("tags", json!(["a:b"]))).await.expect(200);
+    let mut gifts = with("tags", json!(["a:b"]));
+    gifts["metadata"] = json!({ "k": 1.50 });
+    verify(&cloud, &user, &gifts).await.expect(200);
+    let shown = cloud.call(Call::get("/v1/user/nodes?node_id=n1").by(&user.access)).await.expect(200)["node_details"][0].clone();
+    assert_eq!((&shown["tags"], &shown["metadata"]), (&json!(["a:b"]), &json!({ "k": 1.5 })));
 }
 
 #[tokio::test]

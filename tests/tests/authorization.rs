@@ -23,7 +23,16 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
     let node = |call: Call| Call { uri: format!("{}?node_id={NODE}", call.uri), ..call };
     let call = Call::new(method.parse().unwrap(), path);
     match route {
-        "GET /apiversions" | "GET /mqtt_host" | "GET /openapi.json" | "GET /healthz" | "GET /readyz" => call,
+        "GET /apiversions"
+        | "GET /mqtt_host"
+        | "GET /openapi.json"
+        | "GET /healthz"
+        | "GET /readyz"
+        | "GET /v1/user"
+        | "GET /v1/user2"
+        | "GET /v1/user/custom_data"
+        | "GET /v1/user/public_profile"
+        | "POST /v1/user/guest" => call,
         _ if path.starts_with("/.well-known/") || path == "/oauth2/userinfo" || path == "/oauth2/idpresponse" => call,
         "GET /login" => Call { uri: format!("{path}?port=9999"), ..call },
         "GET /authorize" | "GET /oauth2/authorize" => Call { uri: format!("{path}?{AUTHORIZE}"), ..call },
@@ -31,12 +40,10 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         "POST /token" | "POST /oauth2/token" => {
             call.text(&format!("grant_type=refresh_token&client_id=raincloud&refresh_token={}", owner.refresh))
         }
-        "GET /v1/user" | "GET /v1/user2" | "GET /v1/user/custom_data" | "GET /v1/user/public_profile" => call,
         "PUT /v1/user" | "PUT /v1/user2" => call.json(&json!({ "name": "Ann" })),
         "DELETE /v1/user" | "DELETE /v1/user2" => Call { uri: format!("{path}?request=true"), ..call },
         "PUT /v1/user/custom_data" => call.json(&json!({ "timeZone": { "value": "Europe/Berlin" } })),
         "PUT /v1/user/public_profile" => call.json(&json!({ "profile": { "nick": "ann" } })),
-        "POST /v1/user/guest" => call,
         "POST /v1/user/guest/conversion/initiate" => call.json(&json!({ "user_name": "new@x.io" })),
         "POST /v1/user/guest/conversion/verify" => {
             call.json(&json!({ "user_name": "new@x.io", "verification_code": "123456", "password": PASSWORD }))

@@ -44,5 +44,13 @@ async fn what_a_gate_and_types_ask_for_stands_in_the_document() {
     assert!(login["requestBody"]["content"]["application/json"]["schema"]["properties"]["refreshtoken"].is_object());
     let page = operation("/v1/user/nodes", "get")["parameters"].as_array().unwrap().clone();
     let names: Vec<_> = page.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["node_id", "num_records", "start_id", "node_details", "status", "config", "params"]);
+    let own = ["node_details", "status", "config", "params", "show_tags", "tags", "is_matter"];
+    assert_eq!(names, [&["node_id", "num_records", "start_id"][..], &own].concat());
+    // Where a token may be missing, a bad one is refused only if that matters.
+    let either = json!([{}, { "AccessToken": [] }]);
+    let (claim, old) = (operation("/claim/initiate", "post"), operation("/v1/logout", "post"));
+    assert_eq!((&claim["security"], &old["security"]), (&either, &either));
+    assert!(claim["responses"].get("401").is_some() && old["responses"].get("401").is_none(), "{claim} {old}");
+    let in_path = operation("/v1/user/nodes/{node_id}", "delete")["parameters"].clone();
+    assert_eq!(in_path, json!([{ "name": "node_id", "in": "path", "required": true, "schema": { "type": "string" } }]));
 }

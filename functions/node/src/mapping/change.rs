@@ -14,7 +14,7 @@ use shared::{
     },
     id::NodeId,
     mapping::{self, remove, request},
-    node::details::Change,
+    node::details::{Change, Metadata},
 };
 use web::{App, Body, Caller, Result, reply::Success};
 
@@ -25,6 +25,7 @@ pub struct Request {
     secret_key: Option<String>,
     operation: Option<String>,
     tags: Option<Vec<String>>,
+    #[schemars(with = "Option<Metadata>")]
     metadata: Option<Box<RawValue>>,
     group_id: Option<String>,
 }

@@ -10,7 +10,7 @@ use shared::{
     Refusal,
     id::NodeId,
     mapping::{self, verify},
-    node::details::Change,
+    node::details::{Change, Metadata},
 };
 use web::{App, Body, Caller, Result, reply::Success};
 
@@ -22,6 +22,7 @@ pub struct Request {
     node_id: Option<String>,
     challenge_response: Option<String>,
     tags: Option<Vec<String>>,
+    #[schemars(with = "Option<Metadata>")]
     metadata: Option<Box<RawValue>>,
     group_id: Option<String>,
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use shared::{
     Refusal,
     access::role::Secondary,
-    node::details::{self, Change, Given},
+    node::details::{self, Change, Given, Metadata},
 };
 use web::{Allowed, App, Body, Naming, Result, reply::Success};
 
@@ -17,8 +17,9 @@ use web::{Allowed, App, Body, Naming, Result, reply::Success};
 #[derive(Deserialize, JsonSchema)]
 pub struct Update {
     tags: Option<Vec<String>>,
-    /// `null` means something else than nothing.
+    /// What is merged in; `null` takes everything away.
     #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Option<Metadata>", !default)]
     metadata: Option<Box<RawValue>>,
     grant_admin_access: Option<String>,
 }

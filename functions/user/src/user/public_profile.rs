@@ -26,11 +26,14 @@ pub struct Of {
 /// `PutPublicProfileRequest`.
 #[derive(Deserialize, JsonSchema)]
 pub struct Request {
-    /// `None` if it is absent, `Some(None)` if it is `null`.
+    /// What is merged in; `null` takes everything away.
     #[serde(default, deserialize_with = "present")]
+    #[schemars(!default)]
+    #[expect(clippy::option_option, reason = "absent is not `null`")]
     profile: Option<Option<Map<String, Value>>>,
 }
 
+#[expect(clippy::option_option, reason = "absent is not `null`")]
 fn present<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Option<Option<Map<String, Value>>>, D::Error> {
     Deserialize::deserialize(from).map(Some)
 }

@@ -26,7 +26,7 @@ def test_it_says_that_it_is_well(http):
     good(http.get("/readyz"))
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/user/nodes/nothing", "/v2/user2", "/v1/user2/", "//v1/user2"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/user/nodes/nothing/more", "/v2/user2", "/v1/user2/", "//v1/user2"])
 def test_an_unknown_path_is_a_404_in_json(http, path):
     for method in ("GET", "POST"):
         failed(http.request(method, path), 404, 100_012)

@@ -87,6 +87,10 @@ def test_what_a_node_signs_an_app_can_post_for_it(cloud, user, new_cli, tmp_path
     good(user.post("/v1/user/nodes/mapping/verify", {"request_id": challenge["request_id"], **answer}))
     assert user.nodes() == [node_id], "mapped before it ever was on the network"
 
+    # Params are shown as the config declares them, so that goes first.
+    (config,) = objects(cloud.run("node", "--credentials", folder, "--sign-state", "config").stdout)
+    if what != "config":
+        good(user.post(f"/v1/user/nodes/{node_id}/proxy/config", config))
     (body,) = objects(cloud.run("node", "--credentials", folder, "--sign-state", what).stdout)
     posted = user.post(f"/v1/user/nodes/{node_id}/proxy/{what}", body)
     if posted.status_code == 404:

@@ -48,7 +48,7 @@ def test_a_wrong_password_and_an_unknown_user_are_told_alike(cloud, user):
     assert wrong.json() == unknown.json() and wrong.status_code == unknown.status_code
 
 
-@pytest.mark.parametrize("body, code", [({}, 101_001), ({"password": "x"}, 101_001), ({"user_name": "a@example.com"}, 101_003)])
+@pytest.mark.parametrize("body, code", [({}, 101_001), ({"password": "x"}, 101_001), ({"user_name": "a@example.com", "verification_code": "123456"}, 101_039)])
 def test_what_is_missing_is_told(cloud, body, code):
     failed(cloud.http().post("/v1/login2", json=body), 400, code)
 

@@ -104,7 +104,6 @@ def test_a_strangers_place_in_a_list_shows_nothing_of_it(user, stranger, map_man
         ("GET", "/v1/user2"),
         ("GET", "/v1/user"),
         ("POST", "/v1/logout2"),
-        ("POST", "/v1/logout"),
         ("GET", "/v1/user/nodes"),
         ("GET", "/v1/user/nodes/config"),
         ("GET", "/v1/user/nodes/status"),

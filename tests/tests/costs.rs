@@ -49,15 +49,7 @@ async fn nodes(cloud: &Cloud, user: &User, count: usize) {
     }
 }
 
-#[tokio::test]
-async fn operations_cost_what_is_written_down() {
-    let cloud = Cloud::new();
-    let owner = cloud.user("owner").await;
-    cloud.log_in("owner@x.io").await;
-    nodes(&cloud, &owner, 130).await;
-    cloud.meter.take();
-    cloud.fleet.take();
-    let mut ledger = Ledger { cloud, lines: Vec::new() };
+async fn accounts(ledger: &mut Ledger, owner: &User) {
     let by = |call: Call| call.by(&owner.access);
     let name = json!({ "user_name": "owner@x.io", "password": PASSWORD });
     let fresh = json!({ "user_name": "fresh@x.io", "password": PASSWORD });
@@ -87,6 +79,19 @@ async fn operations_cost_what_is_written_down() {
     let data = json!({ "timeZone": { "value": "Europe/Berlin" } });
     ledger.call("change custom data", by(Call::put("/v1/user/custom_data").json(&data))).await;
     ledger.call("show custom data", by(Call::get("/v1/user/custom_data"))).await;
+}
+
+#[tokio::test]
+async fn operations_cost_what_is_written_down() {
+    let cloud = Cloud::new();
+    let owner = cloud.user("owner").await;
+    cloud.log_in("owner@x.io").await;
+    nodes(&cloud, &owner, 130).await;
+    cloud.meter.take();
+    cloud.fleet.take();
+    let mut ledger = Ledger { cloud, lines: Vec::new() };
+    let by = |call: Call| call.by(&owner.access);
+    accounts(&mut ledger, &owner).await;
     ledger.call("list 10 nodes' ids", by(Call::get("/v1/user/nodes?num_records=10"))).await;
     ledger.call("list 10 nodes with details", by(Call::get("/v1/user/nodes?node_details=true&num_records=10"))).await;
     ledger.call("list a page of 100 nodes with details", by(Call::get("/v1/user/nodes?node_details=true"))).await;

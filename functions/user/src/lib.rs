@@ -1,5 +1,6 @@
 //! The user function: accounts and sessions, and what clients ask of the deployment itself.
 
+pub mod admin;
 pub mod deployment;
 pub mod user;
 
@@ -29,6 +30,10 @@ pub fn routes() -> Routes {
         .post(Old("/v1/logout"), user::log_out::post_old, "End this session, or all; without an access token that of the refresh token")
         .put(["/v1/forgotpassword2", "/v1/forgotpassword"], user::forgot_password::put, "Have a code sent, or set a new password with it")
         .put(["/v1/password2", "/v1/password"], user::change_password::put, "Change the password")
+        .get("/v1/admin/user2", admin::list::get, "Find accounts")
+        .post("/v1/admin/user2", admin::make::post, "Make an account for somebody")
+        .put("/v1/admin/user2", admin::change::put, "Change what an account may do, or disable it")
+        .delete("/v1/admin/user2", admin::delete::delete, "Ask for the deletion of somebody's account, or confirm it")
 }
 
 /// The function's router.

@@ -9,8 +9,8 @@
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
 //! * `leaving`: accounts that go;
 //! * [`metrics`] and [`logging`]: what an operator watches;
-//! * [`admin`]: adding, listing and revoking nodes; `backup`: saving and restoring; `mailbox`: letters; `node`: a simulated device;
-//! * [`welcome`], [`firmware`], [`say`]: what people read; [`files`], [`signals`], [`open_files`], [`seldom`]: small tools.
+//! * [`admin`]: nodes and accounts, here or over the API; `backup`: saving and restoring; `mailbox`: letters; `node`: a simulated device;
+//! * [`welcome`], [`firmware`], [`say`]: what people read; [`files`], `endpoint`, [`signals`], [`open_files`], [`seldom`]: small tools.
 
 pub mod acme;
 pub mod admin;
@@ -19,6 +19,7 @@ mod backup;
 pub mod ca;
 pub mod certificates;
 pub mod cli;
+mod endpoint;
 pub mod files;
 pub mod firmware;
 pub mod folder;

@@ -83,6 +83,24 @@ pub enum Refusal {
     DeletionCodeSpent,
     #[error("a super admin's account cannot be deleted")]
     SuperAdminStays,
+    #[error("you are not authorized to do this, please contact the administrator")]
+    NotAuthorized,
+    #[error("self-operations are prohibited")]
+    SelfOperation,
+    #[error("specify either admin or super_admin")]
+    PrivilegeMissing,
+    #[error("super_admin can't be set to false: the user is no super admin")]
+    NoSuperAdmin,
+    #[error("admin can't be set to false: the user is no admin")]
+    NoAdmin,
+    #[error("the user is a super admin already")]
+    SuperAdminAlready,
+    #[error("the user is an admin already")]
+    AdminAlready,
+    #[error("this deployment has no roles; use admin or super_admin")]
+    NoRoles,
+    #[error("the user whose account is to be deleted does not exist")]
+    NoAccountToDelete,
     #[error("the session has ended or the refresh token is not valid")]
     InvalidRefresh,
     #[error("attempt limit exceeded, please try after some time")]
@@ -185,6 +203,18 @@ pub enum Refusal {
     NoHistory,
     #[error("node_id and node_type can't be given together")]
     InvalidHistoryQuery,
+    #[error("the nodes do not exist")]
+    NoNodes,
+    #[error("the node id is missing")]
+    NodeIdsMissing,
+    #[error("specify activate=true or activate=false")]
+    ActivateMissing,
+    #[error("at most 25 nodes can be given at once")]
+    TooManyNodes,
+    #[error("a certificate that was revoked stays revoked; the node needs a new one")]
+    NoReactivation,
+    #[error("a node of this id is known already")]
+    NodeExists,
     #[error("node_type is rainmaker, rainmaker_matter, pure_matter or ocpp")]
     InvalidNodeType,
 }

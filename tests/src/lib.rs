@@ -25,6 +25,7 @@ use shared::{
         Rules,
         clock::Clock as _,
         federation::Providers,
+        identity::Privilege,
         table::{
             Batch, Key, Table, TableId, When, Write,
             metered::{Meter, Metered},
@@ -117,6 +118,13 @@ impl Cloud {
         self.call(Call::post("/v1/user2").json(&body)).await.expect(201);
         let code = self.mail.code(&name);
         self.call(Call::post("/v1/user2").json(&json!({ "user_name": name, "verification_code": code }))).await.expect(201);
+        self.log_in(&name).await
+    }
+
+    /// Somebody who may administer, logged in.
+    pub async fn admin(&self, name: &str, privilege: Privilege) -> User {
+        let name = format!("{name}@x.io");
+        self.ports().identity.make(&name.parse().unwrap(), &PASSWORD.parse().unwrap(), privilege).await.unwrap();
         self.log_in(&name).await
     }
 

@@ -55,13 +55,24 @@ impl clock::Ids for Ids {
 
 /// Keeps letters.
 #[derive(Debug, Default)]
-pub struct Mail(Mutex<Vec<Letter>>);
+pub struct Mail(Mutex<Vec<Letter>>, AtomicBool);
 
 impl Mail {
     /// The newest code for this address.
     pub fn code(&self, address: &str) -> String {
         let letters = self.0.lock();
         letters.iter().rev().find(|letter| letter.to == address).and_then(|letter| letter.code.clone()).expect("a letter with a code")
+    }
+
+    /// The text of the newest letter to this address.
+    pub fn text(&self, address: &str) -> String {
+        let letters = self.0.lock();
+        letters.iter().rev().find(|letter| letter.to == address).map(|letter| letter.text.clone()).expect("a letter")
+    }
+
+    /// From now on no letter is taken, or each.
+    pub fn refuse(&self, refuse: bool) {
+        self.1.store(refuse, Ordering::SeqCst);
     }
 
     /// Letters sent.
@@ -73,6 +84,9 @@ impl Mail {
 #[async_trait]
 impl mail::Mail for Mail {
     async fn send(&self, letter: Letter) -> Result<(), MailError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(MailError("the test takes no letters".into()));
+        }
         self.0.lock().push(letter);
         Ok(())
     }

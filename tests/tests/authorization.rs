@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use expect_test::expect_file;
 use serde_json::{Value, json};
-use shared::port::Rules;
+use shared::port::{Rules, identity::Privilege};
 use tests::{Call, Cloud, NodeKey, PASSWORD, User};
 
 const NODE: &str = "node1";
@@ -44,7 +44,7 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         "DELETE /v1/user" | "DELETE /v1/user2" => Call { uri: format!("{path}?request=true"), ..call },
         "PUT /v1/user/custom_data" => call.json(&json!({ "timeZone": { "value": "Europe/Berlin" } })),
         "PUT /v1/user/public_profile" => call.json(&json!({ "profile": { "nick": "ann" } })),
-        "POST /v1/user/guest/conversion/initiate" => call.json(&json!({ "user_name": "new@x.io" })),
+        "POST /v1/user/guest/conversion/initiate" | "POST /v1/admin/user2" => call.json(&json!({ "user_name": "new@x.io" })),
         "POST /v1/user/guest/conversion/verify" => {
             call.json(&json!({ "user_name": "new@x.io", "verification_code": "123456", "password": PASSWORD }))
         }
@@ -75,6 +75,11 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         }
         "POST /claim/initiate" => call.json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" })),
         "POST /claim/verify" => call.json(&json!({ "csr": key.csr(NODE) })),
+        "GET /v1/admin/user2" | "GET /v1/admin/nodes" => call,
+        "PUT /v1/admin/user2" => call.json(&json!({ "user_name": "owner@x.io", "enabled": false })),
+        "DELETE /v1/admin/user2" => Call { uri: format!("{path}?user_name=owner@x.io&request=true"), ..call },
+        "POST /v1/admin/nodes" => call.json(&json!({ "csr": NodeKey::new().csr("node2") })),
+        "PUT /v1/admin/nodes" => Call { uri: format!("{path}?activate=false&node_id={NODE}"), ..call },
         _ => panic!("{route} is new: add an example of it here"),
     }
 }
@@ -110,6 +115,8 @@ async fn call_as(who: &str, route: &str) -> String {
             cloud.share(&secondary, NODE).await;
             call.by(&secondary.access)
         }
+        "admin" => call.by(&cloud.admin("admin", Privilege::Admin).await.access),
+        "super admin" => call.by(&cloud.admin("super", Privilege::SuperAdmin).await.access),
         _ => call.by(&owner.access),
     };
     let answer = cloud.call(call).await;
@@ -149,17 +156,17 @@ async fn only_the_listed_routes_answer_without_a_token() {
 
 #[tokio::test]
 async fn who_gets_what_is_as_written_down() {
-    let row = |cells: [&str; 5]| {
-        let [route, no_token, stranger, secondary, primary] = cells;
-        format!("{route:<46} {no_token:<12} {stranger:<12} {secondary:<12} {primary}\n")
+    let row = |cells: [&str; 7]| {
+        let [route, no_token, stranger, secondary, primary, admin, super_admin] = cells;
+        format!("{route:<46} {no_token:<12} {stranger:<12} {secondary:<12} {primary:<12} {admin:<12} {super_admin}\n")
     };
-    let mut table = vec![row(["route", "no token", "stranger", "secondary", "primary"])];
+    let mut table = vec![row(["route", "no token", "stranger", "secondary", "primary", "admin", "super admin"])];
     for route in routes() {
         let mut cells = Vec::new();
-        for who in ["nobody", "stranger", "secondary", "primary"] {
+        for who in ["nobody", "stranger", "secondary", "primary", "admin", "super admin"] {
             cells.push(call_as(who, &route).await);
         }
-        table.push(row([&route, &cells[0], &cells[1], &cells[2], &cells[3]]));
+        table.push(row([&route, &cells[0], &cells[1], &cells[2], &cells[3], &cells[4], &cells[5]]));
     }
     expect_file!["../snapshots/authorization.txt"].assert_eq(&table.concat());
 }

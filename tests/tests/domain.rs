@@ -5,6 +5,10 @@
 
 #[path = "domain/account.rs"]
 mod account;
+#[path = "domain/administer.rs"]
+mod administer;
+#[path = "domain/administer_nodes.rs"]
+mod administer_nodes;
 #[path = "domain/certificate.rs"]
 mod certificate;
 #[path = "domain/challenge.rs"]

@@ -3,8 +3,8 @@
 //! * [`App`]: the ports and the settings that handlers see;
 //! * [`routes`]: a router that knows its routes and takes no handler without a gate;
 //! * [`openapi`]: what the API says of itself, made from the handlers' types;
-//! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Public`], [`Attempt`], [`Visitor`], [`Claimant`], and what else
-//!   handlers read;
+//! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Admin`], [`SuperAdmin`], [`Public`], [`Attempt`], [`Visitor`], [`Claimant`], and
+//!   what else handlers read;
 //! * [`error`]: the one table that turns refusals into statuses, numbers and bodies;
 //! * [`reply`]: the success bodies of the contract;
 //! * [`door`]: the two ways in, a socket and a Lambda, and all that both do around a router;
@@ -26,7 +26,7 @@ pub use error::{Failure, Result};
 pub use extract::{
     body::Body,
     form::Form,
-    gate::{Allowed, Attempt, Caller, Claimant, Gate, Naming, Public, Visitor},
+    gate::{Admin, Allowed, Attempt, Caller, Claimant, Gate, Naming, Public, SuperAdmin, Visitor},
     ip::ClientIp,
     query::Query,
 };

@@ -77,6 +77,22 @@ impl<T: JsonSchema> Output for MultiStatus<T> {
     }
 }
 
+/// An object that holds such a list, with status 207.
+#[derive(Clone, Debug)]
+pub struct Multi<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Multi<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::MULTI_STATUS, Json(self.0)).into_response()
+    }
+}
+
+impl<T: JsonSchema> Output for Multi<T> {
+    fn describe(operation: &mut Operation) {
+        operation.answer::<T>(StatusCode::MULTI_STATUS);
+    }
+}
+
 /// One of two answers.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the first and the second")]

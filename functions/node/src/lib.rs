@@ -1,5 +1,6 @@
 //! The node function: nodes and their params for users, claiming, and all that nodes send.
 
+pub mod admin;
 pub mod claim;
 pub mod event;
 pub mod mapping;
@@ -29,6 +30,9 @@ pub fn routes() -> Routes {
         .post("/v1/user/nodes/mapping/initiate", mapping::initiate::post, "Ask for a challenge for a node to sign")
         .post("/v1/user/nodes/mapping/verify", mapping::verify::post, "Map the node that signed the challenge to the caller")
         .post("/v1/user/nodes/{node_id}/proxy/{action}", node::proxy::post, "Bring what a node without a network has signed")
+        .get("/v1/admin/nodes", admin::list::get, "All nodes of the cloud, or one")
+        .post("/v1/admin/nodes", admin::add::post, "Have a certificate issued to a new node")
+        .put("/v1/admin/nodes", admin::change::put, "Revoke the certificates of nodes")
         .post("/claim/initiate", claim::initiate::post, "Begin a claim")
         .post("/claim/verify", claim::verify::post, "Have a certificate issued to a node")
 }

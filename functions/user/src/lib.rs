@@ -1,5 +1,6 @@
 //! The user function: accounts and sessions, and what clients ask of the deployment itself.
 
+pub mod admin;
 pub mod deployment;
 pub mod oauth;
 pub mod user;
@@ -43,6 +44,10 @@ pub fn routes() -> Routes {
         .post("/oauth2/userinfo", oauth::user_info::get, "Whose access token it is")
         .get("/.well-known/openid-configuration", oauth::discovery::get, "What others need to know to let users sign in here")
         .get("/.well-known/jwks.json", oauth::discovery::keys, "The keys that check tokens")
+        .get("/v1/admin/user2", admin::list::get, "Find accounts")
+        .post("/v1/admin/user2", admin::make::post, "Make an account for somebody")
+        .put("/v1/admin/user2", admin::change::put, "Change what an account may do, or disable it")
+        .delete("/v1/admin/user2", admin::delete::delete, "Ask for the deletion of somebody's account, or confirm it")
 }
 
 /// The function's router.

@@ -1,10 +1,13 @@
 //! `raincloud admin node list`.
 
 use serde_json::json;
-use shared::{node::certificate, port::table::Cursor};
+use shared::{
+    node::certificate::{self, Registered},
+    port::table::Cursor,
+};
 
-use super::Opened;
-use crate::{folder::Folder, say, settings::Place};
+use super::{Cloud, Where};
+use crate::say;
 
 /// Nodes that are read at a time.
 const PAGE: usize = 100;
@@ -13,7 +16,7 @@ const PAGE: usize = 100;
 #[derive(clap::Args, Debug)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    place: Place,
+    at: Where,
 
     /// Print each node as a JSON object on a line
     #[arg(long)]
@@ -22,23 +25,23 @@ pub(crate) struct ListArgs {
 
 /// Lists nodes, page by page, in the order of their ids.
 pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
-    let opened = Opened::new(&Folder::open(&args.place.data)?).await?;
-    let printed = print(&opened, args.json).await;
-    opened.close().await;
+    let mut cloud = args.at.open().await?;
+    let printed = print(&mut cloud, args.json).await;
+    cloud.close().await;
     printed
 }
 
-async fn print(opened: &Opened, as_json: bool) -> anyhow::Result<()> {
-    let (mut after, mut count): (Option<Cursor>, usize) = (None, 0);
+async fn print(cloud: &mut Cloud, as_json: bool) -> anyhow::Result<()> {
+    let (mut after, mut count) = (None, 0);
     loop {
-        let (nodes, next) = certificate::list(&opened.ports, PAGE, after).await?;
+        let (nodes, next) = page(cloud, after).await?;
         for node in nodes {
             count += 1;
             if as_json {
-                say::json(&json!({ "node_id": node.node.as_str(), "registered_at": node.registered_at, "revoked": node.revoked }))?;
+                say::json(&json!({ "node_id": node.id, "registered_at": node.registered_at, "revoked": node.revoked }))?;
             } else {
                 let state = if node.revoked { "   revoked" } else { "" };
-                say::line(format_args!("{:<22}   {}{state}", node.node.as_str(), say::moment(node.registered_at)))?;
+                say::line(format_args!("{:<22}   {}{state}", node.id, say::moment(node.registered_at)))?;
             }
         }
         after = next;
@@ -50,4 +53,32 @@ async fn print(opened: &Opened, as_json: bool) -> anyhow::Result<()> {
         say::note("no nodes");
     }
     Ok(())
+}
+
+struct Node {
+    id: String,
+    registered_at: i64,
+    revoked: bool,
+}
+
+/// A page of nodes, and where the next begins.
+async fn page(cloud: &mut Cloud, after: Option<String>) -> anyhow::Result<(Vec<Node>, Option<String>)> {
+    match cloud {
+        Cloud::Here(opened) => {
+            let after: Option<Cursor> = after.map(|after| after.parse()).transpose()?;
+            let (nodes, next) = certificate::list(&opened.ports, PAGE, after).await?;
+            let nodes =
+                nodes.into_iter().map(|Registered { node, registered_at, revoked }| Node { id: node.to_string(), registered_at, revoked });
+            Ok((nodes.collect(), next.map(|next| next.to_string())))
+        }
+        Cloud::There(api) => {
+            let (nodes, next) = super::remote_page(api, "/v1/admin/nodes", "node_info", after).await?;
+            let nodes = nodes.iter().map(|node| Node {
+                id: node["node_id"].as_str().unwrap_or_default().to_owned(),
+                registered_at: node["registration_timestamp"].as_i64().unwrap_or_default(),
+                revoked: node["node_status"] == "deactivated",
+            });
+            Ok((nodes.collect(), next))
+        }
+    }
 }

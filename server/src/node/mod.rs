@@ -36,6 +36,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use agent::{Again, Agent, Setup};
+pub(crate) use claim::Pair;
+
 use around::{Around, Interrupt};
 use credentials::Identity;
 use misbehave::{Misbehaviour, Unruly};

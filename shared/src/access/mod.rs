@@ -4,7 +4,8 @@
 //! * [`caller`]: who is calling, proved by a token;
 //! * [`role`]: the roles as types, and which of them a user has by their association with a node;
 //! * [`grant`]: the proof that somebody may act on a node in a role;
-//! * [`association`]: the records behind it.
+//! * [`association`]: the records behind it;
+//! * [`admin`]: the proof that somebody may administer the cloud.
 //!
 //! A grant cannot be forged:
 //! ```compile_fail
@@ -16,6 +17,11 @@
 //! ```compile_fail
 //! use shared::access::Caller;
 //! let forged = Caller { claims: panic!() };
+//! ```
+//! nor the right to administer:
+//! ```compile_fail
+//! use shared::{access::Admin, port::identity::Privilege};
+//! let forged = Admin { caller: None, privilege: Privilege::SuperAdmin };
 //! ```
 //! and a weaker grant is not taken for a stronger one:
 //! ```compile_fail
@@ -30,10 +36,12 @@
 //! fn right(grant: &Grant<Primary>) { remove_node(grant) }
 //! ```
 
+pub mod admin;
 pub mod association;
 pub mod caller;
 pub mod grant;
 pub mod role;
 
+pub use admin::{Admin, SuperAdmin};
 pub use caller::Caller;
 pub use grant::{Grant, Load};

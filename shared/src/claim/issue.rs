@@ -41,6 +41,7 @@ pub(super) async fn issue(ports: &Ports, node: &Grant<Itself>, csr: &Csr, mut kn
     Err(Refusal::TooManyTries.into())
 }
 
-fn to_pem(certificate: &[u8]) -> String {
+/// In PEM, with `\n` as firmware needs it.
+pub(crate) fn to_pem(certificate: &[u8]) -> String {
     pem::encode_config(&Pem::new("CERTIFICATE", certificate), EncodeConfig::new().set_line_ending(LineEnding::LF))
 }

@@ -21,7 +21,7 @@
 pub mod authority;
 pub mod csr;
 pub mod initiate;
-mod issue;
+pub(crate) mod issue;
 pub mod profile;
 pub mod proof;
 pub mod secret;

@@ -122,6 +122,12 @@ pub struct Registered {
     pub revoked: bool,
 }
 
+impl Registered {
+    fn read(node: NodeId, record: &Record) -> Option<Self> {
+        Some(Self { node, registered_at: record.int("registered_at")?, revoked: record.bool("revoked")? })
+    }
+}
+
 /// The key of the certificate's record, for engines that must read it without waiting.
 pub fn fingerprint_key(fingerprint: &Fingerprint) -> Key {
     Key::new(TableId::Nodes, format!("cert#{fingerprint}"), "certificate")
@@ -230,15 +236,17 @@ pub async fn end_revoked(ports: &Ports, after: Option<Cursor>) -> Result<Option<
     Ok(last)
 }
 
+/// A node as it stands in that list, if it was ever registered. 1 get.
+pub(super) async fn registered(ports: &Ports, node: &NodeId) -> Result<Option<Registered>> {
+    Ok(ports.table.get(&key(node, SORT)).await?.and_then(|record| Registered::read(node.clone(), &record)))
+}
+
 /// A page of all nodes ever registered. 1 query, 1 batched get.
 pub async fn list(ports: &Ports, limit: usize, after: Option<Cursor>) -> Result<(Vec<Registered>, Option<Cursor>)> {
     let Page { records, next } = ports.table.query(Query::prefix(TableId::Nodes, REGISTRY, "", limit).after(after)).await?;
     let ids: Vec<NodeId> = records.iter().filter_map(|record| record.key.sort.parse().ok()).collect();
     let keys: Vec<Key> = ids.iter().map(|id| key(id, SORT)).collect();
     let nodes = ports.table.get_many(&keys).await?;
-    let registered = ids.into_iter().zip(nodes).filter_map(|(node, record)| {
-        let record = record?;
-        Some(Registered { node, registered_at: record.int("registered_at")?, revoked: record.bool("revoked")? })
-    });
+    let registered = ids.into_iter().zip(nodes).filter_map(|(node, record)| Registered::read(node, &record?));
     Ok((registered.collect(), next))
 }

@@ -12,6 +12,7 @@
 //! | `registry` / `<node>` | `{registered_at: 1790000000}` | the owner's list of nodes |
 //! | `revocations` / `<ms>#<node>` | `{node: "<node>"}` | the broker's process, to end connections |
 
+pub mod administer;
 pub mod alert;
 pub mod certificate;
 pub mod config;

@@ -135,6 +135,8 @@ pub enum Purpose {
     Delete,
     /// Making a guest's account one of this name.
     Convert,
+    /// Deleting the account of somebody else, as one who administers.
+    DeleteOther,
 }
 
 /// An account as those who administer see it.
@@ -238,6 +240,16 @@ pub trait Identity: Send + Sync + 'static {
 
     /// Makes a confirmed account with this password, as the owner of the cloud does.
     async fn make(&self, name: &UserName, password: &Password, privilege: Privilege) -> Result<Account, IdentityError>;
+
+    /// Makes a confirmed account with a random password, which is sent to the address. If the letter is not taken,
+    /// there is no account.
+    async fn invite(&self, name: &UserName, privilege: Privilege) -> Result<Account, IdentityError>;
+
+    /// Sends whoever administers a code for deleting this account, and no other.
+    async fn send_deletion_code(&self, by: &Claims, account: &Account) -> Result<(), IdentityError>;
+
+    /// Checks that code, and uses it up.
+    async fn check_deletion_of(&self, by: &Claims, account: &Account, code: &str) -> Result<(), IdentityError>;
 
     /// The confirmed account of this name.
     async fn find(&self, name: &UserName) -> Result<Option<Account>, IdentityError>;

@@ -29,13 +29,18 @@ pub async fn request(ports: &Ports, caller: &Caller) -> Result<()> {
 /// Deletes the account with the code.
 pub async fn confirm(ports: &Ports, caller: &Caller, code: &str) -> Result<()> {
     stays(caller)?;
-    ports.identity.check_deletion(caller.claims(), code.trim()).await.map_err(|error| match error {
+    ports.identity.check_deletion(caller.claims(), code.trim()).await.map_err(refused)?;
+    delete(ports, caller).await
+}
+
+/// Here the contract has refusals of its own for codes.
+pub(super) fn refused(error: IdentityError) -> crate::Error {
+    match error {
         IdentityError::WrongCode => Refusal::WrongDeletionCode.into(),
         IdentityError::NoCode => Refusal::NoDeletionRequest.into(),
         IdentityError::CodeSpent => Refusal::DeletionCodeSpent.into(),
-        error => crate::Error::from(error),
-    })?;
-    delete(ports, caller).await
+        error => error.into(),
+    }
 }
 
 /// The cloud must not lose the account that can administer it.

@@ -10,6 +10,7 @@
 //! Showing a user costs 1 batched get; a change 1 get and 1 write; deleting an account 1 query and 1 batch
 //! for each node and each 100 records, beside what identity costs.
 
+pub mod administer;
 pub mod custom_data;
 pub mod delete;
 mod document;

@@ -43,7 +43,7 @@ pub struct Shown {
     pub expires_on: Option<i64>,
 }
 
-fn read(record: Option<&Record>) -> Result<Profile> {
+pub(super) fn read(record: Option<&Record>) -> Result<Profile> {
     let Some(record) = record else { return Ok(Profile::default()) };
     let tags = record.json("tags").map(serde_json::from_str).transpose().map_err(|_| Error::Corrupt("profile"))?;
     let text = |field| record.str(field).map(ToOwned::to_owned);

@@ -56,6 +56,14 @@ pub struct Visitor(pub Option<shared::access::Caller>);
 #[derive(Debug)]
 pub struct Caller(pub shared::access::Caller);
 
+/// An admin or a super admin.
+#[derive(Debug)]
+pub struct Admin(pub shared::access::Admin);
+
+/// A super admin.
+#[derive(Debug)]
+pub struct SuperAdmin(pub shared::access::SuperAdmin);
+
 /// A user with a valid access token, or anybody without any: what is asked differs with that. A token that is
 /// not valid is refused, and not taken for none.
 pub enum Claimant {
@@ -109,6 +117,8 @@ impl Gate for Public {}
 impl Gate for Attempt {}
 impl Gate for Visitor {}
 impl Gate for Caller {}
+impl Gate for Admin {}
+impl Gate for SuperAdmin {}
 impl Gate for Claimant {}
 impl<R, L, N> Gate for Allowed<R, L, N> {}
 
@@ -127,6 +137,19 @@ impl Input for Caller {
     fn describe(operation: &mut Operation) {
         operation.need_token();
         operation.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}
+
+impl Input for Admin {
+    fn describe(operation: &mut Operation) {
+        Caller::describe(operation);
+        operation.refuse(StatusCode::BAD_REQUEST);
+    }
+}
+
+impl Input for SuperAdmin {
+    fn describe(operation: &mut Operation) {
+        Admin::describe(operation);
     }
 }
 
@@ -190,6 +213,24 @@ impl FromRequestParts<App> for Caller {
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let authorization = authorization.ok_or(Error::Unauthenticated)?;
         Ok(Self(shared::access::Caller::of(&app.ports, authorization).await?))
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+        Ok(Self(shared::access::Admin::of(caller)?))
+    }
+}
+
+impl FromRequestParts<App> for SuperAdmin {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+        Ok(Self(shared::access::SuperAdmin::of(caller)?))
     }
 }
 

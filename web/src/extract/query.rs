@@ -84,6 +84,12 @@ pub struct OfPage {
 }
 
 impl OfPage {
+    /// The most entries, which are so many if that is not said, and where to start.
+    pub fn limits_or(&self, unsaid: usize, most: usize) -> Result<(usize, Option<Cursor>), Refusal> {
+        let (limit, start) = self.limits(most)?;
+        Ok((if self.num_records.is_some() { limit } else { unsaid }, start))
+    }
+
     /// The most entries, and where to start.
     pub fn limits(&self, most: usize) -> Result<(usize, Option<Cursor>), Refusal> {
         let limit = self.num_records.as_ref().and_then(|number| number.parse().ok()).filter(|number| (1..=most).contains(number));

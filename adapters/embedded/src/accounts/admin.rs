@@ -2,16 +2,16 @@
 
 use shared::{
     port::{
-        identity::{Account, IdentityError, Privilege},
+        identity::{Account, Claims, IdentityError, Privilege, Purpose},
         table::{Cursor, Query, TableId, Write},
     },
     user::name::{Password, UserName},
 };
 
 use super::{
-    Accounts, Result, closed,
+    Accounts, Result, closed, code,
     credential::{self, Credential, NAMES, New, State},
-    engine, session,
+    engine, letter, session,
 };
 
 impl Accounts {
@@ -26,6 +26,41 @@ impl Accounts {
         credential::write(&*self.table, new.writes(known.as_ref(), now)).await?;
         let user_id = id.parse().map_err(|_| IdentityError::engine("a generated id is not valid"))?;
         Ok(Account { user_id, user_name: name.clone(), privilege, enabled: true, created: now, until: None })
+    }
+
+    pub(super) async fn invite_account(&self, name: &UserName, privilege: Privilege) -> Result<Account> {
+        // An id can't be guessed; what is added makes it a password whatever symbols it has.
+        let password = format!("{}-Aa1", self.ids.id()).parse().map_err(|_| IdentityError::engine("a generated password is not valid"))?;
+        let account = self.make_account(name, &password, privilege).await?;
+        if let Err(error) = self.mail.send(letter::welcome(name, &password)).await {
+            // Nobody knows the password, and the name would be taken.
+            let leaving = self.begin_leaving(name).await?;
+            self.end_leaving(&leaving).await?;
+            return Err(IdentityError::engine(error));
+        }
+        Ok(account)
+    }
+
+    pub(super) async fn send_for_deletion(&self, by: &Claims, account: &Account) -> Result<()> {
+        let key = code::key(&by.user_name, Purpose::DeleteOther);
+        let (own, sent) = Credential::read_with(&*self.table, &by.user_name, key).await?;
+        let own = own.filter(|own| own.user_id() == &by.user_id).ok_or(IdentityError::InvalidToken)?;
+        let code = self.ids.code();
+        // The handle ties the code to the account that is meant.
+        let renewed = sent.renew_for_admin(&code, account.user_id.as_str(), self.clock.now())?;
+        credential::write(&*self.table, vec![renewed]).await?;
+        let letter = letter::with_deletion_code(own.user_name(), &account.user_name, code);
+        self.mail.send(letter).await.map_err(IdentityError::engine)
+    }
+
+    pub(super) async fn check_for_deletion(&self, by: &Claims, account: &Account, code: &str) -> Result<()> {
+        let key = code::key(&by.user_name, Purpose::DeleteOther);
+        let (_, sent) = Credential::read_with(&*self.table, &by.user_name, key).await?;
+        if !sent.is_of(account.user_id.as_str()) {
+            return Err(IdentityError::NoCode);
+        }
+        sent.check(&*self.table, code, self.clock.now()).await?;
+        credential::write(&*self.table, vec![sent.used()]).await
     }
 
     /// The account, if it was ever confirmed and stays.

@@ -25,6 +25,8 @@ pub(super) const CODE_SECONDS: i64 = 600;
 const TRIES: i64 = 5;
 /// Codes that are sent to one name for one purpose in [`SENT_SECONDS`].
 const SENT: i64 = 5;
+/// The same to one who administers, and asks for each with a token.
+const SENT_TO_ADMIN: i64 = 100;
 const SENT_SECONDS: i64 = 3600;
 
 /// What was sent to a name for a purpose, if anything was.
@@ -40,6 +42,7 @@ pub(super) fn key(name: &UserName, purpose: Purpose) -> Key {
         Purpose::Reset => "reset",
         Purpose::Delete => "delete",
         Purpose::Convert => "convert",
+        Purpose::DeleteOther => "delete_other",
     };
     Key::new(TableId::Identity, partition(name), format!("code#{purpose}"))
 }
@@ -63,8 +66,17 @@ impl Code {
 
     /// The write that puts another code in its place.
     pub(super) fn renew(&self, code: &str, handle: &str, now: i64) -> Result<Write> {
+        self.renew_up_to(SENT, code, handle, now)
+    }
+
+    /// The same for one who administers.
+    pub(super) fn renew_for_admin(&self, code: &str, handle: &str, now: i64) -> Result<Write> {
+        self.renew_up_to(SENT_TO_ADMIN, code, handle, now)
+    }
+
+    fn renew_up_to(&self, most: i64, code: &str, handle: &str, now: i64) -> Result<Write> {
         let (sent, until) = match (self.int("sent"), self.int("sent_until")) {
-            (SENT.., until) if until > now => return Err(IdentityError::TooManyTries),
+            (sent, until) if sent >= most && until > now => return Err(IdentityError::TooManyTries),
             (sent, until) if until > now => (sent, until),
             _ => (0, now + SENT_SECONDS),
         };

@@ -92,7 +92,7 @@ impl Accounts {
             return Ok(());
         };
         session::end_all(&*self.table, &account.user_id, None).await?;
-        let purposes = [Purpose::SignUp, Purpose::LogIn, Purpose::Reset, Purpose::Delete, Purpose::Convert];
+        let purposes = [Purpose::SignUp, Purpose::LogIn, Purpose::Reset, Purpose::Delete, Purpose::Convert, Purpose::DeleteOther];
         let mut keys: Vec<_> = purposes.into_iter().map(|purpose| code::key(name, purpose)).collect();
         keys.push(credential::listed(name));
         keys.extend(known.until().map(|until| key(until, account.user_id.as_str())));

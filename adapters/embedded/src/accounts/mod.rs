@@ -175,6 +175,18 @@ impl Identity for Accounts {
         self.make_account(name, password, privilege).await
     }
 
+    async fn invite(&self, name: &UserName, privilege: Privilege) -> Result<Account> {
+        self.invite_account(name, privilege).await
+    }
+
+    async fn send_deletion_code(&self, by: &Claims, account: &Account) -> Result<()> {
+        self.send_for_deletion(by, account).await
+    }
+
+    async fn check_deletion_of(&self, by: &Claims, account: &Account, code: &str) -> Result<()> {
+        self.check_for_deletion(by, account, code).await
+    }
+
     async fn find(&self, name: &UserName) -> Result<Option<Account>> {
         self.find_account(name).await
     }

@@ -95,7 +95,7 @@ impl Accounts {
         let state = known.as_ref().map(Credential::state);
         let wanted = match purpose {
             Purpose::SignUp | Purpose::Convert => matches!(state, None | Some(State::Unconfirmed)),
-            Purpose::LogIn | Purpose::Reset | Purpose::Delete => state == Some(State::Open) && !name.is_guest(),
+            Purpose::LogIn | Purpose::Reset | Purpose::Delete | Purpose::DeleteOther => state == Some(State::Open) && !name.is_guest(),
         };
         if wanted {
             self.mail.send(letter::with_code(name, purpose, code)).await.map_err(IdentityError::engine)?;

@@ -38,7 +38,7 @@ struct Entry {
     payload: Value,
 }
 
-/// What became of one node's params.
+/// What became of one of several nodes.
 #[derive(Serialize, JsonSchema)]
 pub struct Outcome {
     node_id: String,
@@ -51,6 +51,17 @@ pub struct Outcome {
 enum OutcomeBody {
     Success(Success),
     Failure(FailureBody),
+}
+
+impl Outcome {
+    /// What is said of one node.
+    pub fn new(node_id: String, done: shared::Result<Success>) -> Self {
+        let body = match done {
+            Ok(success) => OutcomeBody::Success(success),
+            Err(error) => OutcomeBody::Failure(Failure::from(error).into_body()),
+        };
+        Self { node_id, body }
+    }
 }
 
 /// Sets params.
@@ -72,11 +83,7 @@ pub async fn put(
     let mut done = set::set(&app.ports, &caller, wanted).await?.into_iter();
     let outcomes = ids.into_iter().zip(parsed).map(|(node_id, parsed)| {
         let done = parsed.and_then(|_| done.next().unwrap_or(Err(Refusal::NotYourNode.into())));
-        let body = match done {
-            Ok(done) => OutcomeBody::Success(Success::new(describe(done))),
-            Err(error) => OutcomeBody::Failure(Failure::from(error).into_body()),
-        };
-        Outcome { node_id, body }
+        Outcome::new(node_id, done.map(|done| Success::new(describe(done))))
     });
     Ok(Either::Other(MultiStatus(outcomes.collect())))
 }

@@ -1,23 +1,17 @@
 //! HTTP as the device's claim client speaks it (contract `mqtt-and-node.md` §3.2): a connection for each request, no
 //! content type, and an answer that is exactly 200, says how long it is, and is short.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper::http::{Method, Request, Response, StatusCode, Uri, header};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::WantsClientCert;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ConfigBuilder};
+
+use crate::endpoint::Endpoint;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The device's buffer for an answer: a longer one is none.
@@ -27,12 +21,7 @@ const LONGEST_URL: usize = 99;
 const AGENT: &str = "ESP32 HTTP Client/1.0";
 
 /// The claiming service.
-pub(super) struct Service {
-    base: String,
-    host: String,
-    port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
-}
+pub(super) struct Service(Endpoint);
 
 impl Service {
     /// The service at this URL. `tls` begins a way to speak TLS with it, if it takes that.
@@ -40,22 +29,12 @@ impl Service {
         url: &Uri,
         tls: impl FnOnce() -> anyhow::Result<ConfigBuilder<ClientConfig, WantsClientCert>>,
     ) -> anyhow::Result<Self> {
-        let host = url.host().with_context(|| format!("{url} names no host"))?.trim_matches(['[', ']']).to_owned();
-        let (tls, port) = match url.scheme_str() {
-            Some("http") => (None, 80),
-            Some("https") => {
-                let name = ServerName::try_from(host.clone()).with_context(|| format!("{host} is no host name"))?;
-                (Some((Arc::new(tls()?.with_no_client_auth()).into(), name)), 443)
-            }
-            _ => bail!("{url} begins neither with http:// nor with https://"),
-        };
-        let base = url.to_string().trim_end_matches('/').to_owned();
-        Ok(Self { base, port: url.port_u16().unwrap_or(port), host, tls })
+        Ok(Self(Endpoint::new(url, tls)?))
     }
 
     /// Posts JSON, for a user if there is a token, and returns the answer.
     pub(super) async fn post(&self, path: &str, body: String, token: Option<&str>) -> anyhow::Result<String> {
-        let url = format!("{}{path}", self.base);
+        let url = self.0.url(path);
         let answer = timeout(PATIENCE, self.exchange(&url, body, token));
         answer.await.unwrap_or_else(|_| bail!("no answer within {} s", PATIENCE.as_secs())).with_context(|| format!("POST {url}"))
     }
@@ -72,23 +51,8 @@ impl Service {
         if let Some(token) = token {
             request = request.header(header::CONTENT_TYPE, "application/json").header(header::AUTHORIZATION, token);
         }
-        let request = request.body(Full::from(body))?;
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        let response = match &self.tls {
-            Some((tls, name)) => send(tls.connect(name.clone(), tcp).await?, request).await?,
-            None => send(tcp, request).await?,
-        };
-        read(response).await
+        read(self.0.send(request.body(Full::from(body))?).await?).await
     }
-}
-
-async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender.send_request(request).await?)
 }
 
 async fn read(response: Response<Incoming>) -> anyhow::Result<String> {

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use self::http::Service;
-use self::pair::Pair;
+pub(crate) use self::pair::Pair;
 use super::credentials;
 use super::dialect::{Json, Writer};
 use super::options::NodeArgs;

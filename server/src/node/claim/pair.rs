@@ -6,15 +6,15 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P2
 use crate::ca::{self, KeyKind};
 
 /// A key pair with the form in which its private half is kept.
-pub(super) struct Pair {
+pub(crate) struct Pair {
     /// ECDSA as PKCS#8, RSA as PKCS#1.
-    pub(super) pem: String,
+    pub(crate) pem: String,
     keys: KeyPair,
 }
 
 impl Pair {
     /// A new one.
-    pub(super) fn make(kind: KeyKind) -> anyhow::Result<Self> {
+    pub(crate) fn make(kind: KeyKind) -> anyhow::Result<Self> {
         match kind {
             KeyKind::Ecdsa => {
                 let keys = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("cannot make a key")?;
@@ -28,12 +28,12 @@ impl Pair {
     }
 
     /// Its public half, without the algorithm.
-    pub(super) fn public_key(&self) -> &[u8] {
+    pub(crate) fn public_key(&self) -> &[u8] {
         self.keys.der_bytes()
     }
 
     /// The request for a certificate of this node: its name is all of the subject, and nothing more is asked for.
-    pub(super) fn request(&self, node_id: &str) -> anyhow::Result<String> {
+    pub(crate) fn request(&self, node_id: &str) -> anyhow::Result<String> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, node_id);

@@ -1,0 +1,6 @@
+//! Accounts of others.
+
+pub mod change;
+pub mod delete;
+pub mod list;
+pub mod make;

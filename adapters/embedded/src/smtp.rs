@@ -1,6 +1,6 @@
 //! The port `Mail` over SMTP. A letter is safe in the outbox folder when [`Mail::send`] returns, and goes out
-//! from there: an answer takes no longer for a name that gets a letter than for one that gets none, and a
-//! mail server that is away for a while loses nothing.
+//! from there: nobody waits for the mail server, and one that is away for a while loses nothing but what has
+//! become useless, or is more than the outbox keeps.
 
 use std::{
     io,
@@ -103,7 +103,10 @@ impl Mail for Smtp {
 enum Outcome {
     Gone,
     Useless(String),
+    /// This one has to wait.
     Later(String),
+    /// All have to: the mail server is away, or takes none of ours.
+    Away(String),
 }
 
 impl Delivery {
@@ -119,25 +122,40 @@ impl Delivery {
                 }
                 Err(why) => {
                     tracing::warn!(why, pause = pause.as_secs(), "letters wait for the mail server");
-                    tokio::time::sleep(pause).await;
-                    pause = (2 * pause).min(LONGEST_PAUSE);
+                    // A new letter is tried at once: what waits may be the trouble of another.
+                    if tokio::time::timeout(pause, self.wake.notified()).await.is_err() {
+                        pause = (2 * pause).min(LONGEST_PAUSE);
+                    }
                 }
             }
         }
     }
 
-    /// Brings out what is there, oldest first; ends at the first letter that has to wait.
+    /// Brings out what is there, oldest first. A letter that has to wait holds back no other; the reason of
+    /// one comes back.
     async fn deliver_all(&self) -> Result<(), String> {
+        let mut waits = Ok(());
         for name in mailbox::names(&self.folder).map_err(|error| error.to_string())? {
-            let Some(stored) = mailbox::read(&self.folder, &name).map_err(|error| error.to_string())? else { continue };
+            let stored = match mailbox::read(&self.folder, &name) {
+                Ok(Some(stored)) => stored,
+                Ok(None) => continue,
+                Err(error) => {
+                    waits = Err(error.to_string());
+                    continue;
+                }
+            };
             match self.deliver(&stored).await {
                 Outcome::Gone => {}
                 Outcome::Useless(why) => tracing::error!(why, "a letter could not be delivered and is given up"),
-                Outcome::Later(why) => return Err(why),
+                Outcome::Later(why) => {
+                    waits = Err(why);
+                    continue;
+                }
+                Outcome::Away(why) => return Err(why),
             }
             mailbox::remove(&self.folder, &name).map_err(|error| error.to_string())?;
         }
-        Ok(())
+        waits
     }
 
     async fn deliver(&self, stored: &Stored) -> Outcome {
@@ -151,10 +169,23 @@ impl Delivery {
             Err(error) => Outcome::Useless(error.to_string()),
             Ok(message) => match self.transport.send(message).await {
                 Ok(_) => Outcome::Gone,
-                Err(error) if error.is_permanent() => Outcome::Useless(error.to_string()),
-                Err(error) => Outcome::Later(error.to_string()),
+                Err(error) => judge(&error),
             },
         }
+    }
+}
+
+/// What a failure says of the letter, and what of us.
+fn judge(error: &smtp::Error) -> Outcome {
+    let why = error.to_string();
+    // Replies to our greeting or login (RFC 5321, RFC 4954) say nothing of the letter.
+    let ours = error.status().is_some_and(|code| [421, 454, 530, 534, 535, 538].contains(&u16::from(code)));
+    match error {
+        _ if ours => Outcome::Away(why),
+        // Of the letter itself, such as an address that this mail server cannot write.
+        error if error.is_permanent() || error.is_client() => Outcome::Useless(why),
+        error if error.is_transient() => Outcome::Later(why),
+        _ => Outcome::Away(why),
     }
 }
 

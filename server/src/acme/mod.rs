@@ -118,7 +118,14 @@ impl Orderer {
                 Ok(new) => {
                     let domains = self.domains.iter().map(Host::as_str).collect::<Vec<_>>().join(", ");
                     tracing::info!(domains, until = say::moment(new.until), "a certificate of the authority serves from now on");
-                    (life, wait) = (Some(new), FIRST_WAIT);
+                    life = Some(new);
+                    if new.left_until_renewal(SystemClock.now()).is_some() {
+                        wait = FIRST_WAIT;
+                    } else {
+                        tracing::error!("the new certificate is to be renewed already: is the clock right?");
+                        sleep(wait).await;
+                        wait = (wait * 4).min(LONGEST_WAIT);
+                    }
                 }
                 Err(error) => {
                     self.forget_proofs();
@@ -145,7 +152,10 @@ impl Orderer {
         let life = self.check(&pem).context("the authority's certificate is of no use")?;
         self.show(&pem)?;
         let path = self.certificate();
-        files::replace(&path, pem.as_bytes(), Readers::Owner).with_context(|| format!("cannot write {}", path.display()))?;
+        // It serves; ordered again because of a full disk, it would use up what the authority allows in a week.
+        if let Err(error) = files::replace(&path, pem.as_bytes(), Readers::Owner) {
+            tracing::error!(%error, path = %path.display(), "the certificate serves, but can't be kept for the next start");
+        }
         Ok(life)
     }
 

@@ -81,7 +81,7 @@ pub async fn finish(ports: &Ports, id: &RequestId, response: &str, csr: &Csr) ->
     }
     let node = Grant::trusted_because("the chip proved that it has its secret", csr.node.clone());
     let known = certificate::of(ports, &node).await?;
-    issue(ports, &node, csr, known).await
+    issue(ports, &node, csr, known, Vec::new()).await
 }
 
 fn read(attempt: &Record) -> Option<(Mac, &str)> {

@@ -70,7 +70,7 @@ pub async fn add(ports: &Ports, _: &SuperAdmin, csr: &Csr) -> Result<String> {
     }
     let authority = Authority::open(ports).await?;
     let issued = NewCertificate::of(authority.issue(node.node(), &csr.public_key, ports.clock.now())?);
-    match certificate::replace(ports, &node, None, &issued).await {
+    match certificate::replace(ports, &node, None, &issued, Vec::new()).await {
         // Somebody else was faster.
         Err(error) if error.is_conflict() => again(&certificate::of(ports, &node).await?.ok_or(error)?, csr),
         added => added.map(|()| to_pem(&issued.der)),

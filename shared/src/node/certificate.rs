@@ -153,21 +153,29 @@ pub async fn register(ports: &Ports, node: &Grant<Itself>, certificate: &NewCert
         return Err(Refusal::InvalidRequest("the certificate is another node's, or was revoked".to_owned()).into());
     }
     let before = before.as_ref().map(Registration::read).transpose()?;
-    store(ports, id, certificate, before.as_ref(), known.map_or(When::Absent, |record| When::Version(record.version))).await
+    store(ports, id, certificate, before.as_ref(), known.map_or(When::Absent, |record| When::Version(record.version)), Vec::new()).await
 }
 
 /// The same for a certificate that was issued just now in place of this one: a conflict if the node has got
-/// another since. 1 batch.
+/// another since, or what is to be checked beside does not hold. 1 batch.
 pub(crate) async fn replace(
     ports: &Ports,
     node: &Grant<Itself>,
     before: Option<&Registration>,
     certificate: &NewCertificate,
+    beside: Vec<Write>,
 ) -> Result<()> {
-    store(ports, node.node(), certificate, before, When::Absent).await
+    store(ports, node.node(), certificate, before, When::Absent, beside).await
 }
 
-async fn store(ports: &Ports, id: &NodeId, certificate: &NewCertificate, before: Option<&Registration>, unknown: When) -> Result<()> {
+async fn store(
+    ports: &Ports,
+    id: &NodeId,
+    certificate: &NewCertificate,
+    before: Option<&Registration>,
+    unknown: When,
+    beside: Vec<Write>,
+) -> Result<()> {
     let NewCertificate { fingerprint, der } = certificate;
     let (text, now) = (fingerprint.to_string(), ports.clock.now());
     let unchanged = before.map_or(When::Absent, |before| When::Version(before.version));
@@ -183,6 +191,7 @@ async fn store(ports: &Ports, id: &NodeId, certificate: &NewCertificate, before:
         Write::put(fingerprint_key(fingerprint), [("node", Value::from(id.as_str())), ("revoked", false.into())], unknown),
         Write::put(Key::new(TableId::Nodes, REGISTRY, id.as_str()), [("registered_at", now)], When::Always),
     ];
+    writes.extend(beside);
     let old = before.map(|before| before.fingerprint.as_str()).filter(|old| *old != text);
     writes.extend(old.map(|old| [mark_revoked(old), note_revocation(ports, id)]).into_iter().flatten());
     ports.table.write(Batch::new(writes)?).await?;

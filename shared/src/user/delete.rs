@@ -21,14 +21,14 @@ pub async fn request(ports: &Ports, caller: &Caller) -> Result<()> {
     if caller.user_name().is_guest() {
         return delete(ports, caller).await;
     }
-    stays(caller)?;
+    stays(ports, caller).await?;
     ports.identity.send_code(caller.user_name(), Purpose::Delete).await?;
     Ok(())
 }
 
 /// Deletes the account with the code.
 pub async fn confirm(ports: &Ports, caller: &Caller, code: &str) -> Result<()> {
-    stays(caller)?;
+    stays(ports, caller).await?;
     ports.identity.check_deletion(caller.claims(), code.trim()).await.map_err(refused)?;
     delete(ports, caller).await
 }
@@ -44,8 +44,11 @@ pub(super) fn refused(error: IdentityError) -> crate::Error {
 }
 
 /// The cloud must not lose the account that can administer it.
-fn stays(caller: &Caller) -> Result<()> {
-    if caller.privilege() == Privilege::SuperAdmin { Err(Refusal::SuperAdminStays.into()) } else { Ok(()) }
+async fn stays(ports: &Ports, caller: &Caller) -> Result<()> {
+    // Of the account, since a session may be older than the privilege.
+    let account = ports.identity.find(caller.user_name()).await?;
+    let stays = account.is_some_and(|account| account.privilege == Privilege::SuperAdmin);
+    if stays { Err(Refusal::SuperAdminStays.into()) } else { Ok(()) }
 }
 
 async fn delete(ports: &Ports, caller: &Caller) -> Result<()> {
@@ -59,12 +62,19 @@ pub async fn finish(ports: &Ports) -> Result<usize> {
     let mut forgotten = 0;
     loop {
         let accounts = ports.identity.leaving().await?;
-        if accounts.is_empty() {
-            return Ok(forgotten);
-        }
+        let (all, before) = (accounts.len(), forgotten);
         for account in accounts {
-            forget(ports, &account).await?;
-            forgotten += 1;
+            // One that can't be forgotten holds back no other.
+            match forget(ports, &account).await {
+                Ok(()) => forgotten += 1,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, user = %account.user_id, "an account that leaves could not be forgotten");
+                }
+            }
+        }
+        if forgotten - before < all || all == 0 {
+            return Ok(forgotten);
         }
     }
 }

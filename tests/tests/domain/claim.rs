@@ -50,6 +50,23 @@ async fn counts_for(cloud: &Cloud, certificate: &[u8]) -> Option<String> {
 }
 
 #[tokio::test]
+async fn who_claimed_a_node_once_cannot_take_it_from_its_next_owner() {
+    let cloud = Cloud::new();
+    let (first, next) = (cloud.user("a").await, cloud.user("b").await);
+    let node = id(&cloud, &first, MAC).await;
+    let sold = certificate(&verify(&cloud, &first, &NodeKey::new().csr(&node)).await.expect(200));
+    cloud.light(&next, &node).await;
+    verify(&cloud, &first, &NodeKey::new().csr(&node)).await.expect_failure(400, 100_012);
+    assert_eq!(counts_for(&cloud, &sold).await, Some(node.clone()), "the board's own certificate goes on");
+    // The control: while it is nobody's or theirs, they may.
+    let remove = json!({ "node_id": node, "operation": "remove" });
+    cloud.call(Call::put("/v1/user/nodes/mapping").by(&next.access).json(&remove)).await.expect(200);
+    verify(&cloud, &first, &NodeKey::new().csr(&node)).await.expect(200);
+    cloud.light(&first, &node).await;
+    verify(&cloud, &first, &NodeKey::new().csr(&node)).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_user_claims_an_id_and_a_certificate_for_it() {
     let cloud = Cloud::new();
     let user = cloud.user("a").await;

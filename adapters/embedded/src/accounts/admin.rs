@@ -95,7 +95,8 @@ impl Accounts {
     pub(super) async fn give_privilege(&self, name: &UserName, privilege: Privilege) -> Result<()> {
         let known = self.standing(name).await?.ok_or(IdentityError::NoAccount)?;
         let change = known.change().set("privilege", privilege.as_str());
-        if privilege >= known.privilege() {
+        // The same again ends what an interrupted change has left.
+        if privilege > known.privilege() {
             return credential::write(&*self.table, vec![Write::Merge(change)]).await;
         }
         self.shut(&known, change).await

@@ -50,7 +50,13 @@ impl Closed {
         let stale = self.0.lock().read_at.is_none_or(|at| (now - at).abs() >= FRESH_SECONDS);
         if stale {
             let users = read(table).await?;
-            *self.0.lock() = Known { read_at: Some(now), users };
+            let mut known = self.0.lock();
+            // What was noted while this was read.
+            let noted = std::mem::replace(&mut known.users, users);
+            for (user, at) in noted.into_iter().filter(|(_, at)| at + 2 * FRESH_SECONDS > now) {
+                known.users.entry(user).or_insert(at);
+            }
+            known.read_at = Some(now);
         }
         Ok(self.0.lock().users.get(user.as_str()).is_some_and(|at| issued <= *at))
     }

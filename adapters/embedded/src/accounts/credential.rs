@@ -128,8 +128,10 @@ impl Credential {
         let unreadable = || IdentityError::engine("a credential is not readable");
         let user_id = record.str("user_id").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
         let user_name = record.str("user_name").and_then(|name| name.parse().ok()).ok_or_else(unreadable)?;
-        let state = record.str("state").and_then(State::of).ok_or_else(unreadable)?;
-        let privilege = record.str("privilege").and_then(Privilege::of).ok_or_else(unreadable)?;
+        // Accounts from before there were states have neither of these, nor a gate.
+        let before = if record.bool("confirmed") == Some(true) { State::Open } else { State::Unconfirmed };
+        let state = record.str("state").map_or(Some(before), State::of).ok_or_else(unreadable)?;
+        let privilege = record.str("privilege").map_or(Some(Privilege::None), Privilege::of).ok_or_else(unreadable)?;
         Ok(Self { record, user_id, user_name, state, privilege })
     }
 
@@ -181,12 +183,14 @@ impl Credential {
     pub(super) async fn note_failure(&self, table: &dyn Table, now: i64) -> Result<()> {
         let count = Batch::of(Write::Merge(self.merge().add("failed", 1).when(When::Present))).map_err(IdentityError::engine)?;
         let before = table.write(count).await.map_err(engine)?;
-        let failed = before.and_then(|record| record.int("failed")).unwrap_or_default() + 1;
-        if failed < FAILURES {
+        let int = |field| before.as_ref().and_then(|record| record.int(field)).unwrap_or_default();
+        if int("failed") + 1 < FAILURES {
             return Ok(());
         }
         let lock = self.merge().set("locked_until", now + LOCK_SECONDS).add("gate", 1).when(When::Present);
-        write(table, vec![Write::Merge(lock)]).await
+        write(table, vec![Write::Merge(lock)]).await?;
+        // Locked while this guess was looked at: a right one would be told no more.
+        if int("locked_until") > now { Err(IdentityError::TooManyTries) } else { Ok(()) }
     }
 
     /// The write beside a session's: nothing happened to the account since it was read that forbids the
@@ -204,7 +208,11 @@ impl Credential {
     }
 
     fn gate(&self) -> When {
-        When::FieldEq("gate".to_owned(), self.int("gate").into())
+        match self.record.int("gate") {
+            Some(gate) => When::FieldEq("gate".to_owned(), gate.into()),
+            // True only of a field that is missing.
+            None => When::FieldLess("gate".to_owned(), i64::MIN.into()),
+        }
     }
 
     fn merge(&self) -> Merge {

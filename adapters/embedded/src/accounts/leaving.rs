@@ -69,7 +69,10 @@ impl Accounts {
         };
         let mut accounts = Vec::new();
         for record in self.table.query(query).await.map_err(engine)?.records {
-            accounts.extend(self.begin_due(record).await?);
+            match self.begin_due(record).await {
+                Ok(account) => accounts.extend(account),
+                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "an account that is to leave could not be closed"),
+            }
         }
         Ok(accounts)
     }

@@ -78,6 +78,16 @@ impl Accounts {
         Self { table, mail, clock, ids, settings, hasher: Hasher::default(), keys: Keys::default(), closed: Closed::default() }
     }
 
+    /// The session of a refresh token, unless its account was closed, or lost a privilege, since it began.
+    async fn session(&self, refresh_token: &str) -> Result<Session> {
+        let session = Session::of_token(&*self.table, refresh_token).await?;
+        let (user, began) = session.since();
+        if self.closed.refuses(&*self.table, user, began, self.clock.now()).await? {
+            return Err(IdentityError::InvalidRefresh);
+        }
+        Ok(session)
+    }
+
     async fn issue(&self, user: &token::Subject<'_>) -> Result<(String, String)> {
         let keys = self.keys.get(&*self.table, &*self.ids).await?;
         token::issue(keys, &self.settings.issuer, user, self.clock.now(), &self.ids.id())
@@ -115,7 +125,7 @@ impl Identity for Accounts {
     }
 
     async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
-        let session = Session::of_token(&*self.table, refresh_token).await?;
+        let session = self.session(refresh_token).await?;
         let (id, access) = self.issue(&session.subject()).await?;
         Ok(Tokens { id, access, refresh: None })
     }
@@ -211,14 +221,14 @@ impl Identity for Accounts {
     }
 
     async fn hand_over(&self, refresh_token: &str, to: &Relying) -> Result<Tokens> {
-        let mut session = Session::of_token(&*self.table, refresh_token).await?;
+        let mut session = self.session(refresh_token).await?;
         session.hand_over(&*self.table, &to.client).await?;
         let (id, access) = self.issue(&token::Subject { nonce: to.nonce.as_deref(), ..session.subject() }).await?;
         Ok(Tokens { id, access, refresh: None })
     }
 
     async fn refresh_for(&self, refresh_token: &str, client: &str) -> Result<Tokens> {
-        let session = Session::of_token(&*self.table, refresh_token).await?;
+        let session = self.session(refresh_token).await?;
         if !session.is_of(client) {
             return Err(IdentityError::InvalidRefresh);
         }

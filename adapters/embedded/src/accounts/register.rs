@@ -98,7 +98,12 @@ impl Accounts {
             Purpose::LogIn | Purpose::Reset | Purpose::Delete | Purpose::DeleteOther => state == Some(State::Open) && !name.is_guest(),
         };
         if wanted {
-            self.mail.send(letter::with_code(name, purpose, code)).await.map_err(IdentityError::engine)?;
+            // To the address that was confirmed: names that fold to one may be different mailboxes.
+            let to = match purpose {
+                Purpose::SignUp | Purpose::Convert | Purpose::DeleteOther => name,
+                Purpose::LogIn | Purpose::Reset | Purpose::Delete => known.as_ref().map_or(name, Credential::user_name),
+            };
+            self.mail.send(letter::with_code(to, purpose, code)).await.map_err(IdentityError::engine)?;
         }
         Ok(handle)
     }

@@ -95,7 +95,7 @@ impl Session {
         let record = table.get(&key(&user_id, id)).await.map_err(engine)?.ok_or(IdentityError::InvalidRefresh)?;
         let given = digest(&SHA256, secret.as_bytes());
         let name = record.str("user_name").and_then(|name| name.parse().ok());
-        let privilege = record.str("privilege").and_then(Privilege::of);
+        let privilege = record.str("privilege").map_or(Some(Privilege::None), Privilege::of);
         let (Some(stored), Some(user_name), Some(privilege), Some(began)) = (record.bytes("secret"), name, privilege, record.int("began"))
         else {
             return Err(IdentityError::engine("a session is not readable"));
@@ -123,6 +123,11 @@ impl Session {
         };
         self.client = Some(client.to_owned());
         Ok(())
+    }
+
+    /// Whose it is, and when it began.
+    pub(super) fn since(&self) -> (&UserId, i64) {
+        (&self.user_id, self.began)
     }
 
     /// Does it belong to this client?

@@ -2,6 +2,8 @@
 //! request. `node_policies` asks for rights that nothing here gives, and is passed over. Errors: 100006,
 //! 100012, 101019.
 
+use std::net::IpAddr;
+
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +61,9 @@ pub async fn post(
             (proof::finish(&app.ports, &id, &response, &csr).await?, true)
         }
     };
-    let host = |name: &String| told.then(|| name.clone());
+    // What a node is told it keeps for ever, before what its firmware was built with: never a name that means
+    // itself to it.
+    let own = |name: &str| name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    let host = |name: &String| (told && !own(name)).then(|| name.clone());
     Ok(Json(Reply { certificate, mqtt_host: host(&app.settings.mqtt_host), mqtt_cred_host: host(&app.settings.mqtt_cred_host) }))
 }

@@ -40,13 +40,15 @@ pub async fn begin(attempt: Attempt, State(app): State<App>) -> Result<Created<B
 }
 
 /// Has a code sent to the name.
-pub async fn initiate(Caller(caller): Caller, State(app): State<App>, Body(request): Body<Request>) -> Result<Success> {
+pub async fn initiate(Caller(caller): Caller, attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Success> {
+    attempt.take()?;
     guest::send_code(&app.ports, &caller, &name(request.user_name)?).await?;
     Ok(Success::new("Verification code sent successfully"))
 }
 
 /// Converts the account.
-pub async fn verify(Caller(caller): Caller, State(app): State<App>, Body(request): Body<Request>) -> Result<Success> {
+pub async fn verify(Caller(caller): Caller, attempt: Attempt, State(app): State<App>, Body(request): Body<Request>) -> Result<Success> {
+    attempt.take()?;
     let name = name(request.user_name)?;
     let (Some(code), Some(password)) = (request.verification_code, request.password) else {
         return Err(Refusal::PasswordOrCodeMissing.into());

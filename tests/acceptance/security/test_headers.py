@@ -32,7 +32,7 @@ def test_a_header_makes_nobody_somebody_else(user, new_user, new_device):
     victim.map(device)
     for name, value in claims_of(victim).items():
         assert good(user.get("/v1/user2", headers={name: value}))["user_id"] == user.id, name
-        failed(user.get(f"/v1/user/nodes/status?node_id={device.id}", headers={name: value}), 400, 100_010)
+        failed(user.get(f"/v1/user/nodes/status?node_id={device.id}", headers={name: value}), 400, 103_020)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a client has an address of its own on loopback")

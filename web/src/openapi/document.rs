@@ -6,7 +6,10 @@ use axum::http::StatusCode;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::{Operation, operation::schema};
+use super::{
+    Operation,
+    operation::{FAILURE, schema},
+};
 use crate::{error::FailureBody, routes::Route};
 
 const ABOUT: &str = "The REST API of a cloud for devices. It speaks the classic ESP RainMaker interfaces, so apps, SDKs and \
@@ -64,5 +67,5 @@ fn operation_id(route: &Route) -> String {
 
 fn refusal(status: u16) -> Value {
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
-    json!({ "description": reason, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Failure" } } } })
+    json!({ "description": reason, "content": { "application/json": { "schema": { "$ref": FAILURE } } } })
 }

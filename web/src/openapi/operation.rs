@@ -7,6 +7,8 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 const JSON: &str = "application/json";
+/// Where the document has the body that all failures have.
+pub(super) const FAILURE: &str = "#/components/schemas/Failure";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What is known of an operation so far.
@@ -118,8 +120,13 @@ impl Operation {
         let parameters: Vec<_> = in_path.chain(self.queries.into_values()).collect();
         let mut responses: Map<_, _> =
             self.answers.into_iter().map(|(status, answer)| (status.to_string(), answer.into_json(status))).collect();
-        for status in self.refusals {
-            responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{status}") }));
+        for status in self.refusals.into_iter().map(|status| status.to_string()) {
+            match responses.get_mut(&status) {
+                // An answer of its own under the same status: a page, or another shape of JSON, which counts.
+                Some(answer) if answer["content"].get(JSON).is_none() => answer["content"][JSON] = json!({ "schema": { "$ref": FAILURE } }),
+                Some(_) => {}
+                None => drop(responses.insert(status.clone(), json!({ "$ref": format!("#/components/responses/{status}") }))),
+            }
         }
         let mut operation = Map::new();
         if !parameters.is_empty() {

@@ -15,7 +15,7 @@
 //! batched get, 2 writes; a wrong password 1 get, 1 or 2 writes; refresh 1 get; log out 1 write; a code 1
 //! batched get, 1 write; a new password 1 get, 1 write, and 1 query, 1 write for the other sessions; sign in at
 //! a provider 1 batched get, 1 get where the address has changed there, 1 write; a session for another client 1
-//! get, 1 write; checking a token nothing, but 1 query every [`closed::FRESH_SECONDS`] in a process.
+//! get, 1 write; checking a token nothing, but 1 query every ten seconds in a process.
 
 mod admin;
 mod closed;

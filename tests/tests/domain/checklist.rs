@@ -1,5 +1,5 @@
 //! The checklist of the contract (`mqtt-and-node.md` §11), item by item, as far as it needs no wire: items 2
-//! to 6, 16, 21 and 22 stand in `tests/acceptance/mqtt/test_checklist.py`, claiming (18, 19) with its routes.
+//! to 6, 16, 21 and 22 stand in `tests/acceptance/mqtt/test_checklist.py`.
 
 use serde_json::{Value, json};
 use shared::{
@@ -7,7 +7,7 @@ use shared::{
     node::presence::{Change, Order},
     port::table::{Key, TableId},
 };
-use tests::{Answer, Call, Cloud, LIGHT_PARAMS, User, light_config};
+use tests::{Answer, Call, Cloud, LIGHT_PARAMS, NodeKey, User, light_config};
 
 async fn light() -> (Cloud, User) {
     let cloud = Cloud::new();
@@ -262,6 +262,36 @@ async fn item_17_a_node_that_asks_for_firmware_hears_nothing_while_there_is_none
     let (cloud, _) = light().await;
     cloud.publish("n1", "otafetch", r#"{"node_id":"n1","fw_version":"1.4.2"}"#).await.unwrap();
     assert_eq!((cloud.fleet.take(), odd(&cloud).await), (vec![], (0, 0)));
+}
+
+#[tokio::test]
+async fn item_18_what_a_claim_answers_fits_a_chips_reader() {
+    let cloud = Cloud::new();
+    let user = cloud.user("owner").await;
+    let call = |path: &str, body: Value| cloud.call(Call::post(path).by(&user.access).json(&body));
+    let told = call("/claim/initiate", json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" })).await.expect(200);
+    let csr = NodeKey::new().csr(told["node_id"].as_str().unwrap());
+    let answer = call("/claim/verify", json!({ "csr": csr, "send_mqtt_host": true })).await;
+    let certificate = answer.expect(200)["certificate"].as_str().unwrap().to_owned();
+    assert!(certificate.starts_with("-----BEGIN CERTIFICATE-----\n") && !certificate.contains('\r'));
+    // The only escape that a chip undoes.
+    assert!(answer.body.len() < 3072 && answer.body.replace("\\n", "").chars().all(|char| char != '\\'), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn item_19_a_signed_challenge_maps_a_node() {
+    let cloud = Cloud::new();
+    let user = cloud.user("owner").await;
+    let key = cloud.key("n1").await;
+    let call = |path: &str, body: Value| cloud.call(Call::post(path).by(&user.access).json(&body));
+    let told = call("/v1/user/nodes/mapping/initiate", json!({})).await.expect(200);
+    let answer = |signed: &str| json!({ "request_id": told["request_id"], "node_id": "n1", "challenge_response": signed });
+    let challenge = told["challenge"].as_str().unwrap();
+    let another = NodeKey::new().sign(challenge);
+    call("/v1/user/nodes/mapping/verify", answer(&another)).await.expect_failure(400, 103_031);
+    // ECDSA in DER and hexadecimal digits; RSA-PSS with every salt is tried in `shared::node::public_key`.
+    call("/v1/user/nodes/mapping/verify", answer(&key.sign(challenge))).await.expect(200);
+    assert_eq!(cloud.call(Call::get("/v1/user/nodes").by(&user.access)).await.expect(200)["nodes"], json!(["n1"]));
 }
 
 #[tokio::test]

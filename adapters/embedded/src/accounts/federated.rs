@@ -1,7 +1,8 @@
 //! Accounts of people whom a provider has proved. A link says which account is whose; it goes by the
 //! provider's issuer and its own name of the person, never by the address, which people change.
 //!
-//! `{user_id: "<user>", user_name: "A@x.io"}`
+//! `{user_id: "<user>", user_name: "A@x.io"}`; and in the account's partition `link#<hash>`, so that the link
+//! goes with the account
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
@@ -27,7 +28,22 @@ fn key(person: &Person) -> Key {
     name.update(&(person.issuer.len() as u64).to_be_bytes());
     name.update(person.issuer.as_bytes());
     name.update(person.subject.as_bytes());
-    Key::new(TableId::Identity, format!("federated#{}", URL_SAFE_NO_PAD.encode(name.finish())), "link")
+    link_key(&URL_SAFE_NO_PAD.encode(name.finish()))
+}
+
+/// The sort keys of an account's links begin with this.
+pub(super) const LINKS: &str = "link#";
+
+/// The link of this hash.
+pub(super) fn link_key(hash: &str) -> Key {
+    Key::new(TableId::Identity, format!("federated#{hash}"), "link")
+}
+
+/// The account's own record of the link.
+fn own_key(person: &Person, name: &UserName) -> Key {
+    let link = key(person).partition;
+    let hash = link.split_once('#').map_or("", |(_, hash)| hash);
+    Key::new(TableId::Identity, credential::partition(name), format!("{LINKS}{hash}"))
 }
 
 /// A session of the person's account, and what is to be written beside it. 1 batched get, and 1 get where
@@ -58,7 +74,9 @@ pub(super) async fn session(accounts: &Accounts, person: &Person) -> Result<(Ses
     let unchanged = link.as_ref().map_or(When::Absent, |link| When::Version(link.version));
     let subject = session.subject();
     let fields = [("user_id", Value::from(subject.user_id.as_str())), ("user_name", subject.user_name.into())];
+    let own = own_key(person, &subject.user_name.parse().map_err(|_| IdentityError::engine("a name is not valid"))?);
     writes.push(Write::put(key(person), fields, unchanged));
+    writes.push(Write::put(own, [("user_id", subject.user_id.as_str())], When::Always));
     Ok((session, writes))
 }
 

@@ -11,12 +11,16 @@ use shared::user::name::UserName;
 use super::{
     Accounts, Result, closed, code,
     credential::{self, Credential, State},
-    engine, session,
+    engine,
+    federated::{self, LINKS},
+    session,
 };
 
 const PARTITION: &str = "leaving";
 /// Accounts looked at in one go.
 const AT_ONCE: usize = 20;
+/// Links to accounts elsewhere that go with an account; two records each. Nobody has so many.
+const MAX_LINKS: usize = 40;
 
 /// Orders by time.
 pub(super) fn key(due: i64, user: &str) -> Key {
@@ -99,6 +103,11 @@ impl Accounts {
         let mut keys: Vec<_> = purposes.into_iter().map(|purpose| code::key(name, purpose)).collect();
         keys.push(credential::listed(name));
         keys.extend(known.until().map(|until| key(until, account.user_id.as_str())));
+        let links = Query::prefix(TableId::Identity, credential::partition(name), LINKS, MAX_LINKS);
+        for link in self.table.query(links).await.map_err(engine)?.records {
+            keys.extend(link.key.sort.strip_prefix(LINKS).map(federated::link_key));
+            keys.push(link.key);
+        }
         let mut writes: Vec<_> = keys.into_iter().map(|key| Write::Delete { key, when: When::Always }).collect();
         writes.push(Write::Delete { key: credential::key(name), when: credential::unchanged(Some(&known)) });
         credential::write(&*self.table, writes).await

@@ -4,9 +4,14 @@
 use std::result::Result;
 
 use async_trait::async_trait;
+use data_encoding::BASE64URL_NOPAD;
 use parking_lot::Mutex;
+use ring::digest::{SHA256, digest};
 use serde_json::json;
-use shared::port::federation::{Answer, FederationError, Handshake, Named, Person, Provider};
+use shared::port::{
+    federation::{Answer, FederationError, Handshake, Named, Person, Provider},
+    table::{Key, TableId},
+};
 use tests::Call;
 
 use super::*;
@@ -104,6 +109,24 @@ async fn a_new_person_gets_an_account_without_a_password() {
         .call(Call::post("/v1/user2").json(&json!({ "user_name": "a@x.io", "password": PASSWORD })))
         .await
         .expect_failure(400, 101_006);
+}
+
+#[tokio::test]
+async fn with_the_account_goes_all_that_says_whose_it_is_elsewhere() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let access = tokens["access_token"].as_str().unwrap();
+    let issuer = "https://elsewhere.test";
+    let hash = digest(&SHA256, &[&(issuer.len() as u64).to_be_bytes(), issuer.as_bytes(), b"s1"].concat());
+    let link = (format!("federated#{}", BASE64URL_NOPAD.encode(hash.as_ref())), "link");
+    assert!(world.cloud.ports().table.get(&Key::new(TableId::Identity, link.0.clone(), link.1)).await.unwrap().is_some());
+    world.cloud.call(Call::delete("/v1/user2?request=true").by(access)).await.expect(200);
+    let code = world.cloud.mail.code("A@x.io");
+    world.cloud.call(Call::delete(&format!("/v1/user2?verification_code={code}")).by(access)).await.expect(200);
+    for (partition, sort) in [link, ("account#a@x.io".to_owned(), "credential")] {
+        let key = Key::new(TableId::Identity, partition, sort);
+        assert_eq!(world.cloud.ports().table.get(&key).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]

@@ -18,17 +18,21 @@ pub(crate) fn parse(tags: &[String]) -> Result<Vec<String>, Refusal> {
     if !tags.iter().all(|tag| is_tag(tag)) {
         return Err(Refusal::InvalidUserTags);
     }
-    add(Vec::new(), tags)
+    add(Vec::new(), tags).ok_or(Refusal::InvalidUserTags)
 }
 
-/// With these at the end, if they are new.
-pub(crate) fn add(mut own: Vec<String>, tags: &[String]) -> Result<Vec<String>, Refusal> {
+/// With these at the end, if they are new. `None` as soon as there are too many, so that a long list is not
+/// held against itself.
+pub(crate) fn add(mut own: Vec<String>, tags: &[String]) -> Option<Vec<String>> {
     for tag in tags {
         if !own.contains(tag) {
             own.push(tag.clone());
         }
+        if own.len() > MAX_TAGS {
+            return None;
+        }
     }
-    if own.len() > MAX_TAGS { Err(Refusal::InvalidUserTags) } else { Ok(own) }
+    Some(own)
 }
 
 /// Without these.

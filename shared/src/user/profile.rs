@@ -107,7 +107,7 @@ pub async fn change_tags(ports: &Ports, caller: &Caller, change: TagChange, tags
         let before = ports.table.get(&key(caller.user_id(), SORT)).await?;
         let own = read(before.as_ref())?.tags;
         let own = match change {
-            TagChange::Add => tag::add(own, &tags)?,
+            TagChange::Add => tag::add(own, &tags).ok_or(Refusal::InvalidUserTags)?,
             TagChange::Remove => tag::remove(own, &tags),
         };
         let text = serde_json::to_string(&own).map_err(|_| Error::Corrupt("profile"))?;

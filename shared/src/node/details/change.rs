@@ -1,7 +1,5 @@
 //! Changes to what a node was given, by those who have it.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{
     Value,
@@ -141,11 +139,8 @@ impl Given {
     /// The same after a change.
     pub(super) fn with(&self, change: &Change) -> Result<Self, Refusal> {
         let mut given = self.clone();
-        let mut there: HashSet<_> = self.tags.iter().collect();
-        given.tags.extend(change.tags.iter().filter(|tag| there.insert(*tag)).cloned());
-        if given.tags.len() > MAX_TAGS {
-            return Err(Refusal::InvalidTags(format!("a node has at most {MAX_TAGS} tags")));
-        }
+        let too_many = || Refusal::InvalidTags(format!("a node has at most {MAX_TAGS} tags"));
+        given.tags = tag::add(given.tags, &change.tags).ok_or_else(too_many)?;
         match &change.metadata {
             None => {}
             Some(Merge::Drop) => given.metadata.clear(),
@@ -174,11 +169,7 @@ pub async fn change(ports: &Ports, caller: &Caller, granted: Granted<Secondary, 
 /// Takes tags away; those that the node does not have are no error.
 pub async fn remove_tags(ports: &Ports, caller: &Caller, granted: Granted<Secondary, Given>, tags: &[String]) -> crate::Result<()> {
     check_tags(tags)?;
-    rewrite(ports, caller, granted, |_, given| {
-        let stays = |tag: &&String| !tags.contains(tag);
-        Ok(Given { tags: given.tags.iter().filter(stays).cloned().collect(), ..given.clone() })
-    })
-    .await
+    rewrite(ports, caller, granted, |_, given| Ok(Given { tags: tag::remove(given.tags.clone(), tags), ..given.clone() })).await
 }
 
 /// Writes what the change makes of it; made anew, under a grant of that moment, where somebody else was

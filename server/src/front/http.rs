@@ -1,5 +1,7 @@
 //! One HTTP/1.1 connection.
 
+mod rest;
+
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{
@@ -51,16 +53,23 @@ where
 }
 
 async fn answer(router: Router, remote: SocketAddr, request: Request<Incoming>) -> Result<Response, Infallible> {
-    let mut request = request.map(Body::new);
+    let (head, body) = request.into_parts();
+    let (body, rest) = rest::of(body);
+    let mut request = Request::from_parts(head, Body::new(body));
     request.extensions_mut().insert(ClientIp(remote.ip().to_canonical()));
-    let Ok(answered) = tokio::time::timeout(REQUEST, router.oneshot(request)).await else {
+    let handled = tokio::time::timeout(REQUEST, async {
+        let Ok(response) = router.oneshot(request).await;
+        (response, rest.skip().await)
+    });
+    let (mut response, whole) = handled.await.unwrap_or_else(|_| {
         tracing::debug!(%remote, "a request took too long");
-        let mut response = Failure::new(StatusCode::REQUEST_TIMEOUT, 100_001, "the request took too long").into_response();
+        (Failure::new(StatusCode::REQUEST_TIMEOUT, 100_001, "the request took too long").into_response(), false)
+    });
+    if !whole {
         // What is left of the body can't be told from the next request.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-        return Ok(response);
-    };
-    answered
+    }
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -83,6 +92,33 @@ mod tests {
         let mut said = String::new();
         near.read_to_string(&mut said).await.unwrap();
         (said, start.elapsed())
+    }
+
+    /// A refusal may be ready before the body has come; the client sends its next request all the same.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_wanted_does_not_cost_the_connection() {
+        let router = Router::new().route("/", post(async || "no"));
+        let (mut near, far) = duplex(1024);
+        tokio::spawn(serve(far, ([127, 0, 0, 1], 1).into(), router, CancellationToken::new()));
+        for _ in 0..2 {
+            near.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            near.write_all(b"hello").await.unwrap();
+            let mut said = [0; 17];
+            near.read_exact(&mut said).await.unwrap();
+            assert_eq!(&said, b"HTTP/1.1 200 OK\r\n");
+            let mut rest = Vec::new();
+            while !rest.ends_with(b"\r\n\r\nno") {
+                rest.push(near.read_u8().await.unwrap());
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_much_to_skip_ends_the_connection() {
+        let (said, after) = said_to("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n").await;
+        assert!(said.starts_with("HTTP/1.1 404 ") && said.contains("connection: close"), "{said}");
+        assert!(after < Duration::from_secs(1), "{after:?}");
     }
 
     #[tokio::test(start_paused = true)]

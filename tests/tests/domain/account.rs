@@ -123,7 +123,15 @@ async fn a_right_guess_among_many_at_the_same_moment_is_refused() {
 async fn an_unknown_account_answers_like_a_wrong_password() {
     let cloud = Cloud::new();
     cloud.user("a").await;
-    assert_eq!(log_in(&cloud, "b@x.io", PASSWORD).await, log_in(&cloud, "a@x.io", "Wr0ngWr0ng").await);
+    let mut statuses = Vec::new();
+    // Also where a name is locked, while it is, when it is not any more, and when all is forgotten.
+    for seconds in [[0; 12].as_slice(), &[59, 1, 0, 60, 0, 24 * 3600, 0]].concat() {
+        cloud.clock.pass(seconds);
+        let answer = log_in(&cloud, "a@x.io", "Wr0ngWr0ng").await;
+        assert_eq!(log_in(&cloud, "b@x.io", PASSWORD).await, answer);
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [[400; 10].as_slice(), &[429, 429, 429, 400, 429, 400, 429, 400, 400]].concat());
     assert_eq!(confirm(&cloud, "b@x.io", "123456").await.expect_failure(400, 101_012), "the verification code is incorrect or has expired");
 }
 

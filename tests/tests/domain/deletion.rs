@@ -36,7 +36,6 @@ async fn a_deleted_account_leaves_nothing() {
     delete(&cloud, &user, &format!("verification_code={code}")).await.expect(200);
     cloud.call(Call::get("/v1/user2").by(&user.access)).await.expect_failure(401, 100_047);
     refresh(&cloud, &user).await.expect_failure(400, 101_017);
-    cloud.call(Call::post("/v1/login2").json(&json!({ "user_name": "a@x.io", "password": PASSWORD }))).await.expect_failure(400, 101_009);
     for (table, partition) in [
         (TableId::Users, format!("user#{}", user.id)),
         (TableId::Access, format!("user#{}", user.id)),
@@ -48,6 +47,7 @@ async fn a_deleted_account_leaves_nothing() {
     ] {
         assert_eq!(count(&cloud, table, partition.clone()).await, 0, "{partition}");
     }
+    cloud.call(Call::post("/v1/login2").json(&json!({ "user_name": "a@x.io", "password": PASSWORD }))).await.expect_failure(400, 101_009);
     // The name is free, for another user.
     assert_ne!(cloud.user("a").await.id, user.id);
 }

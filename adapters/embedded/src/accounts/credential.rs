@@ -1,7 +1,7 @@
-//! An account: who, the password's hash, what it may do, and the counter against guessing.
+//! An account: who, the password's hash, and what it may do.
 //!
-//! `{user_id: "<user>", user_name: "A@x.io", hash: "$argon2id$…", state: "open", gate: 3, failed: 0,
-//! locked_until: 0, privilege: "none", created: 1790000000}`; of a guest also `until: 1792592000`
+//! `{user_id: "<user>", user_name: "A@x.io", hash: "$argon2id$…", state: "open", gate: 3,
+//! privilege: "none", created: 1790000000}`; of a guest also `until: 1792592000`
 //!
 //! `state` is `unconfirmed`, `open`, `disabled` or `leaving`. `gate` changes with everything that forbids a
 //! login which is under way: a new password, a lock, another state. A login is written only if it is
@@ -16,11 +16,13 @@ use shared::{
     user::name::UserName,
 };
 
-use super::{Result, code::Code, conflict, engine};
+use super::{
+    Result,
+    code::Code,
+    conflict, engine,
+    guesses::{self, Guesses},
+};
 
-/// Wrong passwords in a row after which each further one locks the account for a while.
-const FAILURES: i64 = 10;
-const LOCK_SECONDS: i64 = 60;
 /// The sort key.
 const SORT: &str = "credential";
 /// The partition of the names of all confirmed accounts.
@@ -91,8 +93,6 @@ impl New<'_> {
             ("hash", self.hash.into()),
             ("state", self.state.as_str().into()),
             ("gate", before.map_or(0, |before| before.int("gate") + 1).into()),
-            ("failed", 0.into()),
-            ("locked_until", 0.into()),
             ("privilege", self.privilege.as_str().into()),
             ("created", now.into()),
         ];
@@ -118,10 +118,20 @@ impl Credential {
 
     /// The account of this name, and the code that was sent for it. 1 batched get.
     pub(super) async fn read_with(table: &dyn Table, name: &UserName, code: Key) -> Result<(Option<Self>, Code)> {
-        let records = table.get_many(&[key(name), code.clone()]).await.map_err(engine)?;
-        let mut records = records.into_iter();
+        let (credential, sent) = Self::read_beside(table, name, code.clone()).await?;
+        Ok((credential, Code::of(code, sent)))
+    }
+
+    /// The account of this name, and what was guessed at it. 1 batched get.
+    pub(super) async fn read_guessed(table: &dyn Table, name: &UserName) -> Result<(Option<Self>, Guesses)> {
+        let (credential, guesses) = Self::read_beside(table, name, guesses::key(name)).await?;
+        Ok((credential, Guesses::of(guesses)))
+    }
+
+    async fn read_beside(table: &dyn Table, name: &UserName, other: Key) -> Result<(Option<Self>, Option<Record>)> {
+        let mut records = table.get_many(&[key(name), other]).await.map_err(engine)?.into_iter();
         let credential = records.next().flatten().map(Self::of).transpose()?;
-        Ok((credential, Code::of(code, records.next().flatten())))
+        Ok((credential, records.next().flatten()))
     }
 
     pub(super) fn of(record: Record) -> Result<Self> {
@@ -159,10 +169,6 @@ impl Credential {
         self.privilege
     }
 
-    pub(super) fn is_locked(&self, now: i64) -> bool {
-        self.int("locked_until") > now
-    }
-
     /// A guest's, and good until then.
     pub(super) fn until(&self) -> Option<i64> {
         self.record.int("until")
@@ -179,27 +185,15 @@ impl Credential {
         }
     }
 
-    /// Counts a wrong password. 1 write, or 2 if the account is locked by it.
-    pub(super) async fn note_failure(&self, table: &dyn Table, now: i64) -> Result<()> {
-        let count = Batch::of(Write::Merge(self.merge().add("failed", 1).when(When::Present))).map_err(IdentityError::engine)?;
-        let before = table.write(count).await.map_err(engine)?;
-        let int = |field| before.as_ref().and_then(|record| record.int(field)).unwrap_or_default();
-        if int("failed") + 1 < FAILURES {
-            return Ok(());
-        }
-        let lock = self.merge().set("locked_until", now + LOCK_SECONDS).add("gate", 1).when(When::Present);
-        write(table, vec![Write::Merge(lock)]).await?;
-        // Locked while this guess was looked at: a right one would be told no more.
-        if int("locked_until") > now { Err(IdentityError::TooManyTries) } else { Ok(()) }
+    /// The write beside a session's: nothing happened to the account since it was read that forbids the
+    /// login.
+    pub(super) fn still_open(&self) -> Write {
+        Write::Check { key: self.record.key.clone(), when: self.gate() }
     }
 
-    /// The write beside a session's: nothing happened to the account since it was read that forbids the
-    /// login; and wrong passwords are forgotten.
-    pub(super) fn still_open(&self) -> Write {
-        if self.int("failed") > 0 {
-            return Write::Merge(self.merge().set("failed", 0).when(self.gate()));
-        }
-        Write::Check { key: self.record.key.clone(), when: self.gate() }
+    /// Ends every login that is under way, whatever happened since the account was read.
+    pub(super) fn shut(&self) -> Merge {
+        self.merge().add("gate", 1).when(When::Present)
     }
 
     /// Changes the account such that no login that is under way succeeds.

@@ -11,15 +11,20 @@ use shared::{
 use super::{
     Accounts, Result, code,
     credential::{self, Credential, State},
+    guesses::{self, Guesses},
+    register::own_of,
     session::{self, Session},
 };
 
 impl Accounts {
     pub(super) async fn enter_by_password(&self, name: &UserName, password: &str) -> Result<Tokens> {
-        let known = Credential::read(&*self.table, name).await?;
-        let known = self.prove(known, password).await?;
+        let (known, guesses) = Credential::read_guessed(&*self.table, name).await?;
+        let known = self.prove(name, known, &guesses, password).await?;
         match known.state() {
-            State::Open => self.enter(&known, vec![known.still_open()]).await,
+            State::Open => {
+                let forgotten = (!guesses.are_none()).then(|| guesses::forget(name));
+                self.enter(&known, [Some(known.still_open()), forgotten].into_iter().flatten().collect()).await
+            }
             State::Unconfirmed => Err(IdentityError::NotConfirmed),
             State::Disabled => Err(IdentityError::Disabled),
             State::Leaving => Err(IdentityError::WrongPassword),
@@ -45,26 +50,28 @@ impl Accounts {
     }
 
     /// The account, if it is its password. A wrong one is counted.
-    async fn prove(&self, known: Option<Credential>, password: &str) -> Result<Credential> {
+    async fn prove(&self, name: &UserName, known: Option<Credential>, guesses: &Guesses, password: &str) -> Result<Credential> {
         let now = self.clock.now();
-        if known.as_ref().is_some_and(|known| known.is_locked(now)) {
+        if guesses.have_locked(now) {
             return Err(IdentityError::TooManyTries);
         }
         // Also without an account, so that the time does not tell.
         let right = self.hasher.verify(password, known.as_ref().map(Credential::hash)).await?;
-        let known = known.ok_or(IdentityError::WrongPassword)?;
-        if !right {
-            known.note_failure(&*self.table, now).await?;
-            return Err(IdentityError::WrongPassword);
+        match known {
+            Some(known) if right => Ok(known),
+            known => {
+                Guesses::count(&*self.table, name, known.as_ref(), now).await?;
+                Err(IdentityError::WrongPassword)
+            }
         }
-        Ok(known)
     }
 
     pub(super) async fn replace_password(&self, claims: &Claims, old: &str, new: &Password) -> Result<()> {
-        let own = self.own(claims).await?;
-        let own = self.prove(Some(own), old).await?;
+        let name = &claims.user_name;
+        let (known, guesses) = Credential::read_guessed(&*self.table, name).await?;
+        let own = self.prove(name, Some(own_of(known, claims)?), &guesses, old).await?;
         let hash = self.hasher.hash(new.reveal()).await?;
-        credential::write(&*self.table, vec![Write::Merge(own.change().set("hash", hash).set("failed", 0))]).await?;
+        credential::write(&*self.table, vec![Write::Merge(own.change().set("hash", hash)), guesses::forget(name)]).await?;
         session::end_all(&*self.table, own.user_id(), Some(&claims.session)).await
     }
 
@@ -73,7 +80,7 @@ impl Accounts {
         sent.check(&*self.table, code, self.clock.now()).await?;
         let known = known.filter(|known| known.state() == State::Open).ok_or(IdentityError::WrongCode)?;
         let hash = self.hasher.hash(new.reveal()).await?;
-        let change = known.change().set("hash", hash).set("failed", 0).set("locked_until", 0);
-        credential::write(&*self.table, vec![Write::Merge(change), sent.used()]).await
+        let change = known.change().set("hash", hash);
+        credential::write(&*self.table, vec![Write::Merge(change), guesses::forget(name), sent.used()]).await
     }
 }

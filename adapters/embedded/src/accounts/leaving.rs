@@ -13,7 +13,7 @@ use super::{
     credential::{self, Credential, State},
     engine,
     federated::{self, LINKS},
-    session,
+    guesses, session,
 };
 
 const PARTITION: &str = "leaving";
@@ -101,7 +101,7 @@ impl Accounts {
         session::end_all(&*self.table, &account.user_id, None).await?;
         let purposes = [Purpose::SignUp, Purpose::LogIn, Purpose::Reset, Purpose::Delete, Purpose::Convert, Purpose::DeleteOther];
         let mut keys: Vec<_> = purposes.into_iter().map(|purpose| code::key(name, purpose)).collect();
-        keys.push(credential::listed(name));
+        keys.extend([credential::listed(name), guesses::key(name)]);
         keys.extend(known.until().map(|until| key(until, account.user_id.as_str())));
         let links = Query::prefix(TableId::Identity, credential::partition(name), LINKS, MAX_LINKS);
         for link in self.table.query(links).await.map_err(engine)?.records {

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `account#<folded name>` / `credential` | see the module `credential` | sign up, confirm, log in |
 //! | `account#<folded name>` / `code#<purpose>` | see the module `code` | what needs a code |
+//! | `account#<folded name>` / `guesses` | see the module `guesses` | log in, change the password |
 //! | `accounts` / `<folded name>` | `{user_id: "<user>"}` | the owner's list of accounts |
 //! | `session#<user>` / `<session>` | see the module `session` | refresh, log out |
 //! | `federated#<SHA-256 of issuer and subject>` / `link` | see the module `federated` | sign in at a provider |
@@ -11,9 +12,9 @@
 //! | `closed` / `<user>` | `{at: 1790000000}`, absent after two hours | checking tokens, now and then |
 //! | `keys` / `signing` | see the module `keys` | once in a process |
 //!
-//! Costs: sign up 1 batched get, 1 write; confirm 1 batched get, 2 writes; log in 1 get, 1 write; by code 1
-//! batched get, 2 writes; a wrong password 1 get, 1 or 2 writes; refresh 1 get; log out 1 write; a code 1
-//! batched get, 1 write; a new password 1 get, 1 write, and 1 query, 1 write for the other sessions; sign in at
+//! Costs: sign up 1 batched get, 1 write; confirm 1 batched get, 2 writes; log in 1 batched get, 1 write; by code 1
+//! batched get, 2 writes; a wrong password 1 batched get, 1 or 2 writes; refresh 1 get; log out 1 write; a code 1
+//! batched get, 1 write; a new password 1 batched get, 1 write, and 1 query, 1 write for the other sessions; sign in at
 //! a provider 1 batched get, 1 get where the address has changed there, 1 write; a session for another client 1
 //! get, 1 write; checking a token nothing, but 1 query every ten seconds in a process.
 
@@ -23,6 +24,7 @@ mod code;
 mod credential;
 mod enter;
 mod federated;
+mod guesses;
 mod jwks;
 mod keys;
 mod leaving;

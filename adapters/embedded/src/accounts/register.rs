@@ -83,8 +83,7 @@ impl Accounts {
 
     /// The account of these claims, which must still be theirs.
     pub(super) async fn own(&self, claims: &Claims) -> Result<Credential> {
-        let own = Credential::read(&*self.table, &claims.user_name).await?;
-        own.filter(|own| *own.user_id() == claims.user_id && own.state() == State::Open).ok_or(IdentityError::InvalidToken)
+        own_of(Credential::read(&*self.table, &claims.user_name).await?, claims)
     }
 
     pub(super) async fn send(&self, name: &UserName, purpose: Purpose) -> Result<String> {
@@ -107,4 +106,9 @@ impl Accounts {
         }
         Ok(handle)
     }
+}
+
+/// The account, if it is theirs whose claims these are.
+pub(super) fn own_of(known: Option<Credential>, claims: &Claims) -> Result<Credential> {
+    known.filter(|own| *own.user_id() == claims.user_id && own.state() == State::Open).ok_or(IdentityError::InvalidToken)
 }

@@ -5,7 +5,8 @@ use std::{fs::File, future::Future, num::NonZeroU32, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use axum::Router;
 use broker::{Broker, Limits, QoS};
-use embedded::{clock::SystemClock, fleet::BrokerFleet, sqlite::SqliteTable};
+use builtin::clock::SystemClock;
+use embedded::{fleet::BrokerFleet, sqlite::SqliteTable};
 use shared::{
     Ports,
     node::certificate,

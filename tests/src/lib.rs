@@ -11,7 +11,8 @@ pub mod runtime_api;
 use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response};
-use embedded::{accounts, accounts::Accounts, sqlite::SqliteTable};
+use builtin::{accounts, accounts::Accounts};
+use embedded::sqlite::SqliteTable;
 use serde_json::{Value, json};
 use shared::{
     Ports,

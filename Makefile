@@ -16,7 +16,7 @@ build: ## Build target/release/raincloud
 
 test: unit acceptance ## Everything
 
-unit: ## Unit, contract, door and documentation tests
+unit: .venv-aws/stamp ## Unit, contract, door and documentation tests
 	cargo test --workspace --all-features
 
 acceptance: .venv/stamp ## Real clients against the running program; `make acceptance TESTS=user/test_login.py`
@@ -45,13 +45,16 @@ endef
 target/tools/bin/cargo-deny:
 	cargo install cargo-deny --locked --version 0.20.2 --root target/tools
 
+# The acceptance tests' clients, and the local AWS emulator with the tools that deploy to it.
 .venv/stamp: tests/requirements.txt
+.venv-aws/stamp: tests/emulator/requirements.txt
+.venv/stamp .venv-aws/stamp:
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 10) and sys.exit("Python 3.10 or newer is needed: make PYTHON=...")'
-	rm -rf .venv
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 clean: ## Remove what was built; data stays
 	cargo clean
-	rm -rf .venv
+	rm -rf .venv .venv-aws

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test that meets an error is to fail")]
 
 pub mod call;
+pub mod emulator;
 pub mod keys;
 pub mod ports;
 pub mod runtime_api;
@@ -33,7 +34,7 @@ use shared::{
         },
     },
 };
-use web::{App, ClientIp, Routes, Settings};
+use web::{App, ClientIp, Routes};
 
 pub use call::{Answer, Call};
 pub use keys::NodeKey;
@@ -94,7 +95,7 @@ impl Cloud {
         let of_accounts = Only::over(&table, &[TableId::Access, TableId::Identity]);
         let identity = Arc::new(Accounts::new(of_accounts, mail.clone(), clock.clone(), ids.clone(), settings));
         let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
-        let app = App::new(ports, Settings { mqtt_host: "mqtt.cloud.test".to_owned(), mqtt_cred_host: "cred.cloud.test".to_owned() });
+        let app = App::new(ports);
         let (user, node) = (only(&app, user::TABLES), only(&app, node::TABLES));
         let routes = user::routes().over(user).merge(node::routes().over(node.clone()));
         let router = web::door::finish(web::openapi::published(routes).router(app.clone()));

@@ -203,7 +203,8 @@ pub fn router(app: App) -> Router {
 
 /// The same, with what an authority is answered while it checks whose a name is.
 fn served(app: App, tokens: Option<Tokens>) -> Router {
-    let router = web::openapi::published(user::routes().merge(::node::routes())).router(app.clone());
+    let routes = user::routes().merge(::node::routes()).merge(access::routes()).merge(ota::routes());
+    let router = web::openapi::published(routes).router(app.clone());
     web::door::finish(match tokens {
         Some(tokens) => router.merge(acme::router(tokens, app)),
         None => router,

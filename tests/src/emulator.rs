@@ -64,7 +64,9 @@ pub async fn letters(to: &str) -> Vec<Value> {
 /// A message is an object with receivers, whatever lies around it.
 fn collect(value: &Value, to: &str, found: &mut Vec<Value>) {
     match value {
-        Value::Object(fields) if fields.get("Destination").is_some_and(|receivers| receivers.to_string().contains(to)) => found.push(value.clone()),
+        Value::Object(fields) if fields.get("Destination").is_some_and(|receivers| receivers.to_string().contains(to)) => {
+            found.push(value.clone())
+        }
         Value::Object(fields) => fields.values().for_each(|value| collect(value, to, found)),
         Value::Array(values) => values.iter().for_each(|value| collect(value, to, found)),
         _ => {}
@@ -78,7 +80,15 @@ pub fn unique(of: &str) -> String {
     format!("test-{now}-{}-{of}", COUNT.fetch_add(1, Ordering::SeqCst))
 }
 
-/// What lasts of a cloud: empty tables of its own, as the template makes them.
+/// A policy of nodes, by its name.
+pub async fn policy() -> String {
+    const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}"#;
+    let (client, name) = (aws_sdk_iot::Client::new(&config().await), unique("policy"));
+    client.create_policy().policy_name(&name).policy_document(DOCUMENT).send().await.unwrap();
+    name
+}
+
+/// What lasts of a cloud: empty tables of its own, as the template makes them, and an address for letters.
 pub struct Base {
     names: BTreeMap<TableId, String>,
     config: SdkConfig,
@@ -92,14 +102,18 @@ impl Base {
         for name in names.values() {
             create(&Client::new(&config), name).await;
         }
+        // An error says that it is known already.
+        let known = aws_sdk_sesv2::Client::new(&config).create_email_identity().email_identity(MAIL_FROM);
+        let _ = known.send().await;
         Self { names, config }
     }
 
     /// What a function that may use these tables finds in its environment.
     pub fn variables(&self, tables: &[TableId]) -> Vec<(String, String)> {
-        let own = [("AWS_ENDPOINT_URL", &*endpoint()), ("AWS_REGION", REGION), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+        let own =
+            [("AWS_ENDPOINT_URL", &*endpoint()), ("AWS_REGION", REGION), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
         let name = |table: &TableId| (format!("RAINCLOUD_TABLE_{}", table.name().to_uppercase()), self.names[table].clone());
-        own.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(tables.iter().map(name)).collect()
+        own.map(|(name, value)| variable(name, value)).into_iter().chain(tables.iter().map(name)).collect()
     }
 
     /// The name of a table.
@@ -121,6 +135,11 @@ async fn create(client: &Client, name: &str) {
         create = create.attribute_definitions(definition.build().unwrap()).key_schema(element.build().unwrap());
     }
     create.send().await.unwrap();
+}
+
+/// A variable of an environment.
+pub fn variable(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 static EMULATOR: LazyLock<Emulator> = LazyLock::new(start);

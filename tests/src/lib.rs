@@ -97,7 +97,9 @@ impl Cloud {
         let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
         let app = App::new(ports);
         let (user, node) = (only(&app, user::TABLES), only(&app, node::TABLES));
+        let (access, ota) = (only(&app, access::TABLES), only(&app, ota::TABLES));
         let routes = user::routes().over(user).merge(node::routes().over(node.clone()));
+        let routes = routes.merge(access::routes().over(access)).merge(ota::routes().over(ota));
         let router = web::door::finish(web::openapi::published(routes).router(app.clone()));
         Self { app, clock, fleet, mail, meter, router, node }
     }
@@ -226,7 +228,7 @@ fn only(app: &App, tables: &'static [TableId]) -> App {
 
 /// Every route, as the server merges them.
 pub fn routes() -> Routes {
-    web::openapi::published(user::routes().merge(node::routes()))
+    web::openapi::published(user::routes().merge(node::routes()).merge(access::routes()).merge(ota::routes()))
 }
 
 /// What a light reports of itself.

@@ -70,7 +70,8 @@ impl IotFleet {
             let sdk = self.sdk.config().await;
             let config = Builder::from(sdk);
             // One that is set leads to a local emulator.
-            let config = if sdk.endpoint_url().is_some() { config } else { config.endpoint_url(format!("https://{}", self.endpoint().await?)) };
+            let config =
+                if sdk.endpoint_url().is_some() { config } else { config.endpoint_url(format!("https://{}", self.endpoint().await?)) };
             Ok(Data::from_conf(config.build()))
         };
         self.data.get_or_try_init(make).await

@@ -17,10 +17,8 @@ use shared::{
 };
 use tests::{
     NodeKey,
-    emulator::{Base, config, unique},
+    emulator::{Base, config, policy, unique},
 };
-
-const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*"}]}"#;
 
 struct World {
     control: Client,
@@ -43,9 +41,8 @@ const REVOKED: Known = Known { status: CertificateStatus::Revoked, things: vec![
 
 impl World {
     async fn new() -> Self {
-        let (config, policy, node) = (config().await, unique("policy"), unique("node"));
+        let (config, policy, node) = (config().await, policy().await, unique("node"));
         let control = Client::new(&config);
-        control.create_policy().policy_name(&policy).policy_document(POLICY).send().await.unwrap();
         let settings = Settings { policy: Some(policy.clone()), host: None };
         let certificate = NodeKey::new().certificate(&node);
         let fingerprint = Fingerprint::of(&certificate).to_string();

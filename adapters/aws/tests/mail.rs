@@ -2,7 +2,7 @@
 
 use aws::{client::Sdk, ses::SesMail};
 use shared::port::mail::{Letter, Mail as _};
-use tests::emulator::{MAIL_FROM, config, letters, unique};
+use tests::emulator::{Base, MAIL_FROM, config, letters, unique};
 
 fn letter(to: &str) -> Letter {
     Letter { to: to.to_owned(), subject: "Grüße".to_owned(), text: "Your code is 123456.\n".to_owned(), code: Some("123456".to_owned()) }
@@ -10,6 +10,7 @@ fn letter(to: &str) -> Letter {
 
 #[tokio::test]
 async fn a_letter_is_sent_to_one_address() {
+    Base::new().await;
     let to = format!("{}@x.io", unique("a"));
     SesMail::new(Sdk::with(config().await), Some(MAIL_FROM.to_owned())).send(letter(&to)).await.unwrap();
     let sent = letters(&to).await;

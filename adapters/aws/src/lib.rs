@@ -1,5 +1,7 @@
 //! The ports in an AWS account.
 //!
-//! * [`client`]: what all services share: region, credentials, HTTPS.
+//! * [`client`]: what all services share: region, credentials, HTTPS;
+//! * [`dynamodb`]: the port `Table` on `DynamoDB`.
 
 pub mod client;
+pub mod dynamodb;

@@ -65,7 +65,7 @@ pub async fn letters(to: &str) -> Vec<Value> {
 fn collect(value: &Value, to: &str, found: &mut Vec<Value>) {
     match value {
         Value::Object(fields) if fields.get("Destination").is_some_and(|receivers| receivers.to_string().contains(to)) => {
-            found.push(value.clone())
+            found.push(value.clone());
         }
         Value::Object(fields) => fields.values().for_each(|value| collect(value, to, found)),
         Value::Array(values) => values.iter().for_each(|value| collect(value, to, found)),

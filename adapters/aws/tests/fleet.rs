@@ -124,7 +124,7 @@ async fn what_is_published_arrives() {
     let put = DynamoDBv2Action::builder().role_arn("arn:aws:iam::000000000000:role/rule").put_item(put).build().unwrap();
     let rule = TopicRulePayload::builder()
         .sql(format!("SELECT * FROM 'node/{}/params/remote'", world.node))
-        .actions(Action::builder().dynamo_d_bv2(put).build())
+        .actions(Action::builder().dynamo_dbv2(put).build())
         .build()
         .unwrap();
     let name = world.node.replace('-', "_");

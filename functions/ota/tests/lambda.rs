@@ -1,7 +1,5 @@
 //! The function's Lambda binaries as processes behind a Runtime API.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
-
 use serde_json::json;
 use tests::runtime_api::{Function, get};
 

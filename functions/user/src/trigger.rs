@@ -2,7 +2,7 @@
 //! the root of the repository.
 //!
 //! * Whoever deployed the cloud: `{"invite": "<e-mail address>"}`;
-//! * a schedule: EventBridge's `Scheduled Event`.
+//! * a schedule: `EventBridge`'s `Scheduled Event`.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -26,9 +26,9 @@ struct Batch {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Message {
-    message_id: String,
+    #[serde(rename = "messageId")]
+    id: String,
     body: String,
     attributes: Attributes,
 }
@@ -57,8 +57,8 @@ async fn answer(handle: &impl AsyncFn(Trigger) -> Result<(), Error>, payload: Va
             Err(error) => Err(error.into()),
         };
         if let Err(error) = handled {
-            tracing::error!(%error, message = message.message_id, "a message of the queue failed again");
-            failures.push(json!({ "itemIdentifier": message.message_id }));
+            tracing::error!(%error, message = message.id, "a message of the queue failed again");
+            failures.push(json!({ "itemIdentifier": message.id }));
         }
     }
     Ok(json!({ "batchItemFailures": failures }))

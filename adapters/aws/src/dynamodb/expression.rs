@@ -116,7 +116,7 @@ impl Aliases {
             match change {
                 Change::Set(to) => set.push(format!("{name} = {}", self.value(value(to)))),
                 Change::Remove => remove.push(name),
-                Change::Add(amount) => add.push(format!("{name} {}", self.value(number(amount)))),
+                Change::Add(amount) => add.push(format!("{name} {}", self.value(number(*amount)))),
             }
             match &newer {
                 Some(newer) => set.push(format!("{time} = {newer}")),

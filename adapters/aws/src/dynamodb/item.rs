@@ -35,8 +35,8 @@ pub(super) fn time_name(field: &str) -> String {
     format!("@{field}")
 }
 
-pub(super) fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
+pub(super) fn number(number: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(number.into().to_string())
 }
 
 pub(super) fn text(text: &str) -> AttributeValue {
@@ -46,7 +46,7 @@ pub(super) fn text(text: &str) -> AttributeValue {
 pub(super) fn value(value: &Value) -> AttributeValue {
     match value {
         Value::Str(text) => AttributeValue::S(text.clone()),
-        Value::Int(int) => number(int),
+        Value::Int(int) => number(*int),
         Value::Bool(truth) => AttributeValue::Bool(*truth),
         Value::Bytes(bytes) => AttributeValue::B(Blob::new(bytes.clone())),
         Value::Json(json) => AttributeValue::M(HashMap::from([(JSON.to_owned(), text(json))])),
@@ -62,13 +62,13 @@ pub(super) fn key(key: &Key) -> Item {
 pub(super) fn item(stored: &Stored) -> Item {
     let Record { key: at, fields, version, expires } = &stored.record;
     let mut item = key(at);
-    item.insert(VERSION.to_owned(), number(version));
+    item.insert(VERSION.to_owned(), number(*version));
     item.extend(expires.map(|expires| (EXPIRES.to_owned(), number(expires))));
     for (name, field) in fields {
         item.insert(value_name(name), value(&field.value));
         item.extend(field.at.map(|at| (time_name(name), number(at))));
     }
-    item.extend(stored.removed.iter().map(|(name, at)| (time_name(name), number(at))));
+    item.extend(stored.removed.iter().map(|(name, at)| (time_name(name), number(*at))));
     item
 }
 

@@ -6,7 +6,11 @@
 //!   out here: a conflict, a sum that grew too large, or a record in another state than was assumed, for
 //!   which the write is put differently and sent again.
 //! * DynamoDB deletes expired items within days: until then they are told from others here.
-//! * What got no answer is sent again exactly as it was, but only where that does no harm.
+//! * What got no answer is sent again exactly as it was, but only where that does no harm: a transaction
+//!   by its token, a plain write by the version that it gives. An `Add` is not.
+//!
+//! How a record looks is in `item.rs`. A function needs `dynamodb:` `GetItem`, `BatchGetItem`, `Query`,
+//! `PutItem`, `UpdateItem`, `DeleteItem` and `ConditionCheckItem` on its tables.
 
 mod action;
 mod expression;

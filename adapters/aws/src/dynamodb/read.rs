@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
@@ -16,7 +16,7 @@ use super::{
     pause,
 };
 
-/// Keys that one BatchGetItem takes.
+/// Keys that one `BatchGetItem` takes.
 const KEYS: usize = 100;
 
 /// The record, unless it has expired.
@@ -49,13 +49,15 @@ impl DynamoTable {
 
     async fn read_batch(&self, keys: &[&Key], found: &mut HashMap<Key, Record>) -> Result<(), Fault> {
         let now = self.clock.now();
-        let mut left: HashMap<String, KeysAndAttributes> = HashMap::new();
+        let mut tables: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
         for key in keys {
-            let mut of_table = left.remove(self.name(key.table)?).map_or_else(Vec::new, |asked| asked.keys);
-            of_table.push(item::key(key));
-            let asked = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(of_table)).build();
-            left.insert(self.name(key.table)?.to_owned(), asked.map_err(|error| Fault::Refused(error.to_string()))?);
+            tables.entry(self.name(key.table)?).or_default().push(item::key(key));
         }
+        let asked = tables.into_iter().map(|(name, keys)| {
+            let asked = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(keys)).build();
+            Ok((name.to_owned(), asked.map_err(|error| Fault::Refused(error.to_string()))?))
+        });
+        let mut left = asked.collect::<Result<HashMap<_, _>, Fault>>()?;
         for number in 0..TRIES {
             let get = self.client().await.batch_get_item().set_request_items(Some(left));
             let answer = get.send().await.map_err(|error| Fault::of_read(&error))?;
@@ -117,20 +119,17 @@ fn span(query: &Query) -> Option<(Aliases, String)> {
         return None;
     }
     let mut aliases = Aliases::default();
-    let mut condition = format!("{} = {}", aliases.name(PARTITION), aliases.value(text(&query.partition)));
-    let sort = aliases.name(SORT);
+    let partition = format!("{} = {}", aliases.name(PARTITION), aliases.value(text(&query.partition)));
     let mut bound = |bound: &str| aliases.value(text(bound));
-    match &query.range {
-        Range::Prefix(prefix) if prefix.is_empty() => {
-            aliases.names.remove(&sort);
-        }
+    let sort = match &query.range {
+        Range::Prefix(prefix) if prefix.is_empty() => return Some((aliases, partition)),
         Range::Prefix(prefix) if prefix.len() > 1024 => return None,
-        Range::Prefix(prefix) => condition += &format!(" AND begins_with({sort}, {})", bound(prefix)),
+        Range::Prefix(prefix) => format!("begins_with({SORT}, {})", bound(prefix)),
         Range::Between(low, high) if high.is_empty() || low > high => return None,
-        Range::Between(low, high) if low.is_empty() => condition += &format!(" AND {sort} <= {}", bound(high)),
-        Range::Between(low, high) => condition += &format!(" AND {sort} BETWEEN {} AND {}", bound(low), bound(high)),
-    }
-    Some((aliases, condition))
+        Range::Between(low, high) if low.is_empty() => format!("{SORT} <= {}", bound(high)),
+        Range::Between(low, high) => format!("{SORT} BETWEEN {} AND {}", bound(low), bound(high)),
+    };
+    Some((aliases, format!("{partition} AND {sort}")))
 }
 
 /// Where to begin.

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
     types::{CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
-use shared::port::table::{Batch, Change, Key, Merge, Record, Stored, TableError, When, Write};
+use shared::port::table::{Batch, Change, Key, Merge, Record, Stored, TableError, TableId, When, Write};
 
 use super::{
     DynamoTable, TRIES,
@@ -28,7 +28,7 @@ const WAYS: usize = 8;
 
 /// What became of a plain write.
 enum Sent {
-    /// Done; the item before, of an update.
+    /// Done; the item before, of an update alone.
     Done(Option<Item>),
     /// The condition failed on this item; nothing was done.
     Failed(Option<Item>),
@@ -60,11 +60,8 @@ impl DynamoTable {
         for _ in 0..WAYS {
             let action = Action::new(self.name(table)?, write, &way, version, now);
             let found = match self.send(&action, write, version).await {
-                // Only an update tells what was before.
-                Ok(Sent::Done(before)) => {
-                    return Ok(before.map(|item| item::stored(table, item)).transpose()?.map(|stored| stored.record));
-                }
-                Ok(Sent::Failed(item)) => item.map(|item| item::stored(table, item)).transpose()?,
+                Ok(Sent::Done(before)) => return Ok(read(table, before)?.map(|stored| stored.record)),
+                Ok(Sent::Failed(found)) => read(table, found)?,
                 Err(Fault::TooLarge(_)) => return Err(self.too_large(&[(index, write)], index).await),
                 Err(fault) => return Err(fault.into()),
             };
@@ -152,7 +149,7 @@ impl DynamoTable {
             let mut failed = Vec::new();
             for (place, reason) in reasons.iter().enumerate().filter(|(_, reason)| code(reason, "ConditionalCheckFailed")) {
                 let Some((index, write)) = writes.get(place) else { break };
-                let found = reason.item.clone().map(|item| item::stored(write.key().table, item)).transpose()?;
+                let found = read(write.key().table, reason.item.clone())?;
                 check(*index, write, found.as_ref(), now)?;
                 failed.push((place, found));
             }
@@ -203,6 +200,10 @@ async fn send_transaction(call: TransactWriteItemsFluentBuilder) -> Result<Optio
     Err(Fault::NoAnswer(unanswered.unwrap_or_default()))
 }
 
+fn read(table: TableId, item: Option<Item>) -> Result<Option<Stored>, Fault> {
+    item.map(|item| item::stored(table, item)).transpose()
+}
+
 /// Does the write's own condition hold of what was found?
 fn check(index: usize, write: &Write, found: Option<&Stored>, now: i64) -> Result<(), TableError> {
     let record = found.cloned().and_then(|found| live(found, now)).map(|stored| stored.record);
@@ -229,7 +230,8 @@ fn next(index: usize, write: &Write, found: Option<Stored>, now: i64) -> Result<
     Ok(Way::Plain(stale.cloned().collect()))
 }
 
-/// Does it no harm if it is done twice, though somebody else wrote between?
+/// Does it no harm if it is done twice? If somebody else wrote between, it only counts as the later one,
+/// which it may: nobody was told yet that it was done.
 fn repeatable(write: &Write) -> bool {
     match write {
         Write::Put { .. } => true,

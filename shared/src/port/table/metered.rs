@@ -220,11 +220,11 @@ mod tests {
 
         write(vec![put("a", 10)]).unwrap();
         assert_eq!(meter.used().write.calls, 1);
-        assert_eq!(usage("1 write (1 item)", 0, 1).write.bytes, 2 + 1 + 10 + 9);
+        assert_eq!(usage("1 write (1 item)", 0, 1).write.bytes, 50 + (2 + 10));
         write(vec![put("b", 5000), put("c", 1)]).unwrap();
         usage("1 write (2 items)", 0, 12);
         write(vec![Write::Merge(Merge::new(key("b")).set("g", true))]).unwrap();
-        assert_eq!(usage("1 write (1 item)", 0, 5).write.bytes, (2 + 1 + 5000 + 9) + (1 + 1 + 9));
+        assert_eq!(usage("1 write (1 item)", 0, 5).write.bytes, 50 + (2 + 5000) + (2 + 1));
         write(vec![Write::Check { key: key("z"), when: When::Present }]).unwrap_err();
         usage("1 write (1 item)", 0, 1);
 

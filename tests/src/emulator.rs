@@ -15,10 +15,10 @@ use std::{
 };
 
 use aws::{
-    client::{Sdk, loader},
+    client::{self, Sdk},
     dynamodb::DynamoTable,
 };
-use aws_config::{Region, SdkConfig};
+use aws_config::{ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::{
     Client,
     config::Credentials,
@@ -41,10 +41,15 @@ pub fn endpoint() -> String {
     env::var("RAINCLOUD_EMULATOR").unwrap_or_else(|_| EMULATOR.endpoint.clone())
 }
 
-/// What leads the SDK there, as its root user.
-pub async fn config() -> SdkConfig {
+/// What leads the SDK there, as its root user, for those who want to change something before it is loaded.
+pub fn loader() -> ConfigLoader {
     let credentials = Credentials::new("test", "test", None, None, "test");
-    loader().region(Region::new(REGION)).credentials_provider(credentials).endpoint_url(endpoint()).load().await
+    client::loader().region(Region::new(REGION)).credentials_provider(credentials).endpoint_url(endpoint())
+}
+
+/// What leads the SDK there.
+pub async fn config() -> SdkConfig {
+    loader().load().await
 }
 
 /// The letters to this address, as the emulator shows them.
@@ -127,7 +132,8 @@ impl Base {
     }
 }
 
-async fn create(client: &Client, name: &str) {
+/// Makes a table as the template does.
+pub async fn create(client: &Client, name: &str) {
     let mut create = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
         let definition = AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S);

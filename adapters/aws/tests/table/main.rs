@@ -6,8 +6,6 @@
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
-mod emulator;
-#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod requests;

@@ -1,27 +1,13 @@
 //! What the tests share: tables of their own, and the way to them.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use aws::{
-    client::{Sdk, loader},
-    dynamodb::DynamoTable,
-};
-use aws_config::Region;
-use aws_sdk_dynamodb::{
-    Client,
-    config::Credentials,
-    types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
-};
+use aws::{client::Sdk, dynamodb::DynamoTable};
+use aws_sdk_dynamodb::Client;
 use shared::port::table::{Key, TableId, contract::TestClock};
+use tests::emulator::{create, loader, unique};
 
-use crate::{emulator::endpoint, wire::Wire};
+use crate::wire::Wire;
 
 /// Empty tables, as the template makes them.
 pub(crate) struct Tables {
@@ -34,16 +20,9 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) async fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::SeqCst);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-        let names = TableId::ALL.map(|table| (table, format!("test-{now}-{count}-{}", table.name())));
-        let names = BTreeMap::from(names);
-
+        let names = BTreeMap::from(TableId::ALL.map(|table| (table, unique(table.name()))));
         let wire = Wire::new();
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        let loader = loader().region(Region::new("eu-west-1")).credentials_provider(credentials).endpoint_url(endpoint());
-        let config = loader.http_client(wire.clone()).load().await;
+        let config = loader().http_client(wire.clone()).load().await;
         let client = Client::new(&config);
         for name in names.values() {
             create(&client, name).await;
@@ -60,16 +39,6 @@ impl Tables {
             self.client.delete_table().table_name(name).send().await.unwrap();
         }
     }
-}
-
-async fn create(client: &Client, name: &str) {
-    let mut create = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
-        let definition = AttributeDefinition::builder().attribute_name(attribute).attribute_type(ScalarAttributeType::S);
-        let element = KeySchemaElement::builder().attribute_name(attribute).key_type(kind);
-        create = create.attribute_definitions(definition.build().unwrap()).key_schema(element.build().unwrap());
-    }
-    create.send().await.unwrap();
 }
 
 pub(crate) fn key(sort: &str) -> Key {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test that meets an error is to fail")]
 
 pub mod call;
+pub mod emulator;
 pub mod keys;
 pub mod ports;
 pub mod runtime_api;
@@ -33,18 +34,18 @@ use shared::{
         },
     },
 };
-use web::{App, ClientIp, Routes, Settings};
+use web::{App, ClientIp, Routes};
 
 pub use call::{Answer, Call};
 pub use keys::NodeKey;
-use ports::{Clock, Fleet, Ids, Mail};
+use ports::{Clock, Fleet, Ids, Mail, Only};
 
 /// A password that is good enough.
 pub const PASSWORD: &str = "Passw0rd";
 
 /// A cloud in memory.
 pub struct Cloud {
-    /// What handlers see.
+    /// Everything.
     pub app: App,
     /// The time, which stands still unless told.
     pub clock: Arc<Clock>,
@@ -55,6 +56,8 @@ pub struct Cloud {
     /// What storage was asked.
     pub meter: Arc<Meter>,
     router: Router,
+    /// What the node function sees.
+    node: App,
 }
 
 /// A user who is logged in.
@@ -89,11 +92,16 @@ impl Cloud {
         let sqlite = Arc::new(SqliteTable::memory(clock.clone()).expect("a database in memory"));
         let table: Arc<dyn Table> = Arc::new(Metered { inner: sqlite, meter: meter.clone() });
         let settings = accounts::Settings { issuer: "https://cloud.test".to_owned(), former_issuer: None };
-        let identity = Arc::new(Accounts::new(table.clone(), mail.clone(), clock.clone(), ids.clone(), settings));
+        let of_accounts = Only::over(&table, &[TableId::Access, TableId::Identity]);
+        let identity = Arc::new(Accounts::new(of_accounts, mail.clone(), clock.clone(), ids.clone(), settings));
         let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
-        let app = App::new(ports, Settings { mqtt_host: "mqtt.cloud.test".to_owned(), mqtt_cred_host: "cred.cloud.test".to_owned() });
-        let router = web::door::finish(routes().router(app.clone()));
-        Self { app, clock, fleet, mail, meter, router }
+        let app = App::new(ports);
+        let (user, node) = (only(&app, user::TABLES), only(&app, node::TABLES));
+        let (access, ota) = (only(&app, access::TABLES), only(&app, ota::TABLES));
+        let routes = user::routes().over(user).merge(node::routes().over(node.clone()));
+        let routes = routes.merge(access::routes().over(access)).merge(ota::routes().over(ota));
+        let router = web::door::finish(web::openapi::published(routes).router(app.clone()));
+        Self { app, clock, fleet, mail, meter, router, node }
     }
 
     /// The ports.
@@ -146,20 +154,20 @@ impl Cloud {
     pub async fn publish_at(&self, node: &str, suffix: &str, payload: &str, at: i64) -> shared::Result<()> {
         let topic = format!("$aws/rules/any/node/{node}/{suffix}");
         let event = Event::Message { client_id: node.to_owned(), topic, payload: payload.to_owned().into(), at };
-        node::on_event(&self.app, event).await
+        node::on_event(&self.node, event).await
     }
 
     /// A node connects (or disconnects) in the session, now.
     pub async fn presence(&self, node: &str, connected: bool, session: u64) -> shared::Result<()> {
         let order = Order { ms: self.clock.now_ms(), version: session };
         let change = Change { connected, taken_over: false, session: session.to_string(), order };
-        node::on_event(&self.app, Event::Presence { client_id: node.to_owned(), change }).await
+        node::on_event(&self.node, Event::Presence { client_id: node.to_owned(), change }).await
     }
 
     /// A node subscribes to the params that users set.
     pub async fn subscribe(&self, node: &str) -> shared::Result<()> {
         let filter = format!("node/{node}/params/remote");
-        node::on_event(&self.app, Event::Subscribed { client_id: node.to_owned(), filter }).await
+        node::on_event(&self.node, Event::Subscribed { client_id: node.to_owned(), filter }).await
     }
 
     /// Maps the node to the user, by both halves.
@@ -212,9 +220,15 @@ impl Default for Cloud {
     }
 }
 
+/// The app for a function that may use these tables alone.
+fn only(app: &App, tables: &'static [TableId]) -> App {
+    let ports = Ports { table: Only::over(&app.ports.table, tables), ..app.ports.clone() };
+    App { ports, ..app.clone() }
+}
+
 /// Every route, as the server merges them.
 pub fn routes() -> Routes {
-    web::openapi::published(user::routes().merge(node::routes()))
+    web::openapi::published(user::routes().merge(node::routes()).merge(access::routes()).merge(ota::routes()))
 }
 
 /// What a light reports of itself.

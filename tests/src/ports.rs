@@ -1,14 +1,22 @@
 //! Ports that a test can see and set.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use shared::node::certificate::Fingerprint;
 use shared::port::{
     clock,
     fleet::{self, FleetError},
     mail::{self, Letter, MailError},
+    table::{Batch, Key, Page, Query, Record, Table, TableError, TableId},
 };
 
 /// A clock that stands still at 1,790,000,000 s unless told.
@@ -100,6 +108,10 @@ pub struct Fleet {
     since: AtomicI64,
     deaf: AtomicBool,
     only: Mutex<Option<String>>,
+    /// Fingerprints of the certificates that open connections, and under which client id.
+    certificates: Mutex<BTreeMap<String, String>>,
+    /// What it still does about certificates and connections before it fails, if it is to.
+    patience: Mutex<Option<usize>>,
 }
 
 impl Fleet {
@@ -123,6 +135,27 @@ impl Fleet {
         *self.only.lock() = Some(topic.to_owned());
     }
 
+    /// The certificates that open connections, by fingerprint, and under which client id.
+    pub fn certificates(&self) -> BTreeMap<String, String> {
+        self.certificates.lock().clone()
+    }
+
+    /// After so many more things about certificates and connections it can't be reached; `None`: it can.
+    pub fn fail_after(&self, things: Option<usize>) {
+        *self.patience.lock() = things;
+    }
+
+    fn reached(&self) -> Result<(), FleetError> {
+        match &mut *self.patience.lock() {
+            Some(0) => Err(FleetError("the test lets nobody reach it".into())),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The broker begins anew at this time, ms since the epoch.
     pub fn restart_at(&self, ms: i64) {
         self.since.store(ms, Ordering::SeqCst);
@@ -141,11 +174,70 @@ impl fleet::Fleet for Fleet {
     }
 
     async fn disconnect(&self, client_id: &str) -> Result<(), FleetError> {
+        self.reached()?;
         self.disconnected.lock().push(client_id.to_owned());
         Ok(())
     }
 
+    async fn register(&self, client_id: &str, certificate: &[u8]) -> Result<(), FleetError> {
+        self.reached()?;
+        self.certificates.lock().insert(Fingerprint::of(certificate).to_string(), client_id.to_owned());
+        Ok(())
+    }
+
+    async fn revoke(&self, _: &str, fingerprint: &str) -> Result<(), FleetError> {
+        self.reached()?;
+        self.certificates.lock().remove(fingerprint);
+        Ok(())
+    }
+
+    async fn host(&self) -> Result<String, FleetError> {
+        Ok("mqtt.cloud.test".to_owned())
+    }
+
     fn since(&self) -> i64 {
         self.since.load(Ordering::SeqCst)
+    }
+}
+
+/// Some tables alone, as a function's policy lets it use them; any other fails the test.
+pub struct Only {
+    inner: Arc<dyn Table>,
+    tables: &'static [TableId],
+}
+
+impl Only {
+    /// These tables of all.
+    pub fn over(all: &Arc<dyn Table>, tables: &'static [TableId]) -> Arc<dyn Table> {
+        Arc::new(Self { inner: Arc::clone(all), tables })
+    }
+
+    fn check(&self, asked: impl IntoIterator<Item = TableId>) {
+        for table in asked {
+            assert!(self.tables.contains(&table), "the table {} is not for this function", table.name());
+        }
+    }
+}
+
+#[async_trait]
+impl Table for Only {
+    async fn get(&self, key: &Key) -> Result<Option<Record>, TableError> {
+        self.check([key.table]);
+        self.inner.get(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, TableError> {
+        self.check(keys.iter().map(|key| key.table));
+        self.inner.get_many(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, TableError> {
+        self.check([query.table]);
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Option<Record>, TableError> {
+        self.check(batch.writes().iter().map(|write| write.key().table));
+        self.inner.write(batch).await
     }
 }

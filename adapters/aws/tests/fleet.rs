@@ -1,5 +1,7 @@
 //! The port `Fleet` on AWS IoT Core, as the local emulator plays it.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
+
 use aws::{
     client::Sdk,
     iot::{IotFleet, Settings},

@@ -25,7 +25,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
 };
 use builtin::clock::SystemClock;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::port::table::{Table, TableId};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -61,21 +61,9 @@ pub async fn letters(to: &str) -> Vec<Value> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    let mut found = Vec::new();
-    collect(&body, to, &mut found);
-    found
-}
-
-/// A message is an object with receivers, whatever lies around it.
-fn collect(value: &Value, to: &str, found: &mut Vec<Value>) {
-    match value {
-        Value::Object(fields) if fields.get("Destination").is_some_and(|receivers| receivers.to_string().contains(to)) => {
-            found.push(value.clone());
-        }
-        Value::Object(fields) => fields.values().for_each(|value| collect(value, to, found)),
-        Value::Array(values) => values.iter().for_each(|value| collect(value, to, found)),
-        _ => {}
-    }
+    // By account.
+    let all = body["messages"].as_object().unwrap().values().flat_map(|sent| sent.as_array().unwrap());
+    all.filter(|letter| letter["To"] == json!([to])).cloned().collect()
 }
 
 /// A name that nobody else has.

@@ -4,7 +4,7 @@
 //! * [`dynamodb`]: the port `Table` on `DynamoDB`;
 //! * [`iot`]: the port `Fleet` on AWS IoT Core;
 //! * [`ses`]: the port `Mail` on Amazon SES;
-//! * [`env`]: all of them for a function, by its environment.
+//! * [`mod@env`]: all of them for a function, by its environment.
 
 pub mod client;
 pub mod dynamodb;

@@ -1,23 +1,17 @@
 //! The port `Fleet` on AWS IoT Core, as the local emulator plays it.
 
-use std::time::Duration;
+#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
 
 use aws::{
     client::Sdk,
     iot::{IotFleet, Settings},
 };
-use aws_sdk_iot::{
-    Client,
-    types::{Action, CertificateStatus, DynamoDBv2Action, PutItemInput, TopicRulePayload},
-};
+use aws_sdk_iot::{Client, types::CertificateStatus};
 use bytes::Bytes;
-use shared::{
-    node::certificate::Fingerprint,
-    port::{fleet::Fleet as _, table::TableId},
-};
+use shared::{node::certificate::Fingerprint, port::fleet::Fleet as _};
 use tests::{
     NodeKey,
-    emulator::{Base, config, policy, unique},
+    emulator::{config, policy, unique},
 };
 
 struct World {
@@ -117,29 +111,13 @@ async fn who_has_no_policy_of_nodes_registers_none() {
 }
 
 #[tokio::test]
-async fn what_is_published_arrives() {
-    let (world, base) = (World::new().await, Base::new().await);
-    let table = base.name(TableId::Users);
-    let put = PutItemInput::builder().table_name(table).build().unwrap();
-    let put = DynamoDBv2Action::builder().role_arn("arn:aws:iam::000000000000:role/rule").put_item(put).build().unwrap();
-    let rule = TopicRulePayload::builder()
-        .sql(format!("SELECT * FROM 'node/{}/params/remote'", world.node))
-        .actions(Action::builder().dynamo_dbv2(put).build())
-        .build()
-        .unwrap();
-    let name = world.node.replace('-', "_");
-    world.control.create_topic_rule().rule_name(name).topic_rule_payload(rule).send().await.unwrap();
-    let payload = Bytes::from_static(br#"{"pk":"a","sk":"b","power":true}"#);
-    let told = world.fleet.publish(format!("node/{}/params/remote", world.node), payload).await.unwrap();
+async fn what_is_published_is_taken_or_an_error() {
+    let world = World::new().await;
+    let payload = Bytes::from_static(br#"{"Light":{"Power":true}}"#);
+    let told = world.fleet.publish(format!("node/{}/params/remote", world.node), payload.clone()).await.unwrap();
     assert_eq!(told, None, "AWS does not tell who listens");
-    let items = aws_sdk_dynamodb::Client::new(&config().await);
-    for _ in 0..100 {
-        if items.scan().table_name(table).send().await.unwrap().count == 1 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("nothing arrived within 5 s");
+    let refused = world.fleet.publish("$aws/nobody/may".to_owned(), payload).await.unwrap_err();
+    assert!(refused.to_string().contains("Publish: "), "{refused}");
 }
 
 #[tokio::test]

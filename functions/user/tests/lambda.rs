@@ -54,8 +54,8 @@ async fn somebody_signs_up_by_a_letter_and_logs_in() {
     };
     let name = format!("{}@x.io", unique("a"));
     call(Call::post("/v1/user2").json(&json!({ "user_name": name, "password": PASSWORD })), json!({})).await;
-    let letter = letters(&name).await.pop().unwrap().to_string();
-    let code = letter.split_once(" is ").unwrap().1.get(..6).unwrap().to_owned();
+    let letter = letters(&name).await.pop().unwrap();
+    let code = letter["BodyText"].as_str().unwrap().split_once(" is ").unwrap().1.get(..6).unwrap().to_owned();
     call(Call::post("/v1/user2").json(&json!({ "user_name": name, "verification_code": code })), json!({})).await;
     let tokens = call(Call::post("/v1/login2").json(&json!({ "user_name": name, "password": PASSWORD })), json!({})).await;
     let told = call(Call::get("/v1/user2"), json!({ "authorization": tokens["accesstoken"] })).await;

@@ -55,3 +55,15 @@ target/tools/bin/cargo-deny:
 clean: ## Remove what was built; data stays
 	cargo clean
 	rm -rf .venv
+
+# --- AWS; docs/deploy.md says how.
+FUNCTIONS := user-api node-api node-events
+LAMBDA := $(or $(CARGO_TARGET_DIR),target)/lambda
+
+.PHONY: functions
+functions:
+	cargo build --profile lambda --locked --package user --package node --features user/lambda,node/lambda --bins
+
+# `sam build` asks for build-UserApi and so on: everything is built already.
+build-%:
+	cp $(LAMBDA)/$$(echo $* | sed 's/\([a-z]\)\([A-Z]\)/\1-\2/' | tr A-Z a-z) "$(ARTIFACTS_DIR)/bootstrap"

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "lambda")]
 pub mod lambda;
+#[cfg(feature = "lambda")]
+pub mod metrics;
 
 use std::any::Any;
 

@@ -6,7 +6,7 @@ PYTEST := .venv/bin/pytest tests/acceptance
 WORKERS ?= 4
 DENY := $(or $(shell command -v cargo-deny),target/tools/bin/cargo-deny)
 
-.PHONY: run build test unit acceptance lint clean
+.PHONY: run build test unit acceptance lint clean deploy destroy purge redrive deploy-test functions
 
 run: ## Serve, with what is there in ./raincloud-data
 	cargo run --release
@@ -16,7 +16,7 @@ build: ## Build target/release/raincloud
 
 test: unit acceptance ## Everything
 
-unit: ## Unit, contract, door and documentation tests
+unit: .venv-aws/stamp ## Unit, contract, door and documentation tests
 	cargo test --workspace --all-features
 
 acceptance: .venv/stamp ## Real clients against the running program; `make acceptance TESTS=user/test_login.py`
@@ -45,25 +45,45 @@ endef
 target/tools/bin/cargo-deny:
 	cargo install cargo-deny --locked --version 0.20.2 --root target/tools
 
+# The acceptance tests' clients, and the local AWS emulator with the tools that deploy to it.
 .venv/stamp: tests/requirements.txt
+.venv-aws/stamp: tests/emulator/requirements.txt
+.venv/stamp .venv-aws/stamp:
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 10) and sys.exit("Python 3.10 or newer is needed: make PYTHON=...")'
-	rm -rf .venv
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 clean: ## Remove what was built; data stays
 	cargo clean
-	rm -rf .venv
+	rm -rf .venv .venv-aws .aws-sam
 
 # --- AWS; docs/deploy.md says how.
-FUNCTIONS := user-api node-api node-events
+
 LAMBDA := $(or $(CARGO_TARGET_DIR),target)/lambda
+FUNCTIONS := $(foreach function,user node,$(function)-api $(function)-events)
 
-.PHONY: functions
-functions:
-	cargo build --profile lambda --locked --package user --package node --features user/lambda,node/lambda --bins
+deploy: functions .venv-aws/stamp ## Make or update the cloud in an AWS account; asks what it must know
+	.venv-aws/bin/python deploy/deploy.py
 
-# `sam build` asks for build-UserApi and so on: everything is built already.
+destroy: .venv-aws/stamp ## End what runs there, keep the data
+	.venv-aws/bin/python deploy/destroy.py
+
+purge: .venv-aws/stamp ## Delete all of it, data too
+	.venv-aws/bin/python deploy/purge.py
+
+redrive: .venv-aws/stamp ## Hand what could not be handled to its function once more
+	.venv-aws/bin/python deploy/redrive.py
+
+deploy-test: functions .venv/stamp .venv-aws/stamp ## Deploy to a local emulator of AWS and test what is there
+	cargo build
+	.venv-aws/bin/python tests/deploy
+
+functions: ## Build target/lambda, for Lambda on this machine's architecture
+	cargo build --profile lambda --locked $(FUNCTIONS:%=--bin %) $(foreach function,user node,--package $(function) --features $(function)/lambda)
+	deploy/check_glibc.sh $(FUNCTIONS:%=$(LAMBDA)/%)
+
+# `sam build` asks for build-UserApi and so on; all is built already.
 build-%:
-	cp $(LAMBDA)/$$(echo $* | sed 's/\([a-z]\)\([A-Z]\)/\1-\2/' | tr A-Z a-z) "$(ARTIFACTS_DIR)/bootstrap"
+	cp $(LAMBDA)/$(shell echo $* | sed 's/\B[A-Z]/-&/' | tr A-Z a-z) "$(ARTIFACTS_DIR)/bootstrap"

@@ -1,0 +1,5 @@
+//! The ports in an AWS account.
+//!
+//! * [`client`]: what all services share: region, credentials, HTTPS.
+
+pub mod client;

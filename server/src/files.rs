@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use embedded::clock::RandomIds;
+use builtin::clock::RandomIds;
 use shared::port::clock::Ids as _;
 
 /// Who may read a file.

@@ -5,7 +5,8 @@ use std::{fs::File, future::Future, num::NonZeroU32, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use axum::Router;
 use broker::{Broker, Limits, QoS};
-use embedded::{clock::SystemClock, fleet::BrokerFleet, sqlite::SqliteTable};
+use builtin::clock::SystemClock;
+use embedded::{fleet::BrokerFleet, sqlite::SqliteTable};
 use shared::{
     Ports,
     node::certificate,
@@ -109,6 +110,8 @@ impl Server {
         let (mail, delivery) = wiring::mail(&folder, settings)?;
         let providers = sign_in::providers(settings, &(Arc::new(SystemClock) as _))?;
         let (ports, meter) = wiring::measured_ports(Arc::clone(&table), mail, providers, fleet, rules(settings)?, &metrics);
+        // Tokens are checked by it from the first request on; a database of an earlier version has none yet.
+        ports.identity.public_keys().await.context("the key that signs tokens cannot be read")?;
         let app = app(ports.clone(), settings, reach.names.mqtt_host());
         hooks.begin(app.clone());
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use builtin::clock::SystemClock;
 use bytes::Bytes;
-use embedded::{clock::SystemClock, local, sqlite::SqliteTable};
+use embedded::{local, sqlite::SqliteTable};
 use parking_lot::Mutex;
 use shared::{
     Ports,

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
+use builtin::clock::SystemClock;
 use embedded::{
-    clock::SystemClock,
     fleet::Elsewhere,
     local,
     mailbox::Mailbox,

@@ -11,7 +11,8 @@ pub mod runtime_api;
 use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response};
-use embedded::{accounts, accounts::Accounts, sqlite::SqliteTable};
+use builtin::{accounts, accounts::Accounts};
+use embedded::sqlite::SqliteTable;
 use serde_json::{Value, json};
 use shared::{
     Ports,
@@ -36,14 +37,14 @@ use web::{App, ClientIp, Routes, Settings};
 
 pub use call::{Answer, Call};
 pub use keys::NodeKey;
-use ports::{Clock, Fleet, Ids, Mail};
+use ports::{Clock, Fleet, Ids, Mail, Only};
 
 /// A password that is good enough.
 pub const PASSWORD: &str = "Passw0rd";
 
 /// A cloud in memory.
 pub struct Cloud {
-    /// What handlers see.
+    /// Everything.
     pub app: App,
     /// The time, which stands still unless told.
     pub clock: Arc<Clock>,
@@ -54,6 +55,8 @@ pub struct Cloud {
     /// What storage was asked.
     pub meter: Arc<Meter>,
     router: Router,
+    /// What the node function sees.
+    node: App,
 }
 
 /// A user who is logged in.
@@ -88,11 +91,14 @@ impl Cloud {
         let sqlite = Arc::new(SqliteTable::memory(clock.clone()).expect("a database in memory"));
         let table: Arc<dyn Table> = Arc::new(Metered { inner: sqlite, meter: meter.clone() });
         let settings = accounts::Settings { issuer: "https://cloud.test".to_owned(), former_issuer: None };
-        let identity = Arc::new(Accounts::new(table.clone(), mail.clone(), clock.clone(), ids.clone(), settings));
+        let of_accounts = Only::over(&table, &[TableId::Access, TableId::Identity]);
+        let identity = Arc::new(Accounts::new(of_accounts, mail.clone(), clock.clone(), ids.clone(), settings));
         let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
         let app = App::new(ports, Settings { mqtt_host: "mqtt.cloud.test".to_owned(), mqtt_cred_host: "cred.cloud.test".to_owned() });
-        let router = web::door::finish(routes().router(app.clone()));
-        Self { app, clock, fleet, mail, meter, router }
+        let (user, node) = (only(&app, user::TABLES), only(&app, node::TABLES));
+        let routes = user::routes().over(user).merge(node::routes().over(node.clone()));
+        let router = web::door::finish(web::openapi::published(routes).router(app.clone()));
+        Self { app, clock, fleet, mail, meter, router, node }
     }
 
     /// The ports.
@@ -145,20 +151,20 @@ impl Cloud {
     pub async fn publish_at(&self, node: &str, suffix: &str, payload: &str, at: i64) -> shared::Result<()> {
         let topic = format!("$aws/rules/any/node/{node}/{suffix}");
         let event = Event::Message { client_id: node.to_owned(), topic, payload: payload.to_owned().into(), at };
-        node::on_event(&self.app, event).await
+        node::on_event(&self.node, event).await
     }
 
     /// A node connects (or disconnects) in the session, now.
     pub async fn presence(&self, node: &str, connected: bool, session: u64) -> shared::Result<()> {
         let order = Order { ms: self.clock.now_ms(), version: session };
         let change = Change { connected, taken_over: false, session: session.to_string(), order };
-        node::on_event(&self.app, Event::Presence { client_id: node.to_owned(), change }).await
+        node::on_event(&self.node, Event::Presence { client_id: node.to_owned(), change }).await
     }
 
     /// A node subscribes to the params that users set.
     pub async fn subscribe(&self, node: &str) -> shared::Result<()> {
         let filter = format!("node/{node}/params/remote");
-        node::on_event(&self.app, Event::Subscribed { client_id: node.to_owned(), filter }).await
+        node::on_event(&self.node, Event::Subscribed { client_id: node.to_owned(), filter }).await
     }
 
     /// Maps the node to the user, by both halves.
@@ -209,6 +215,12 @@ impl Default for Cloud {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The app for a function that may use these tables alone.
+fn only(app: &App, tables: &'static [TableId]) -> App {
+    let ports = Ports { table: Only::over(&app.ports.table, tables), ..app.ports.clone() };
+    App { ports, ..app.clone() }
 }
 
 /// Every route, as the server merges them.

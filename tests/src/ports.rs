@@ -1,6 +1,9 @@
 //! Ports that a test can see and set.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,6 +12,7 @@ use shared::port::{
     clock,
     fleet::{self, FleetError},
     mail::{self, Letter, MailError},
+    table::{Batch, Key, Page, Query, Record, Table, TableError, TableId},
 };
 
 /// A clock that stands still at 1,790,000,000 s unless told.
@@ -147,5 +151,47 @@ impl fleet::Fleet for Fleet {
 
     fn since(&self) -> i64 {
         self.since.load(Ordering::SeqCst)
+    }
+}
+
+/// Some tables alone, as a function's policy lets it use them; any other fails the test.
+pub struct Only {
+    inner: Arc<dyn Table>,
+    tables: &'static [TableId],
+}
+
+impl Only {
+    /// These tables of all.
+    pub fn over(all: &Arc<dyn Table>, tables: &'static [TableId]) -> Arc<dyn Table> {
+        Arc::new(Self { inner: Arc::clone(all), tables })
+    }
+
+    fn check(&self, asked: impl IntoIterator<Item = TableId>) {
+        for table in asked {
+            assert!(self.tables.contains(&table), "the table {} is not for this function", table.name());
+        }
+    }
+}
+
+#[async_trait]
+impl Table for Only {
+    async fn get(&self, key: &Key) -> Result<Option<Record>, TableError> {
+        self.check([key.table]);
+        self.inner.get(key).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, TableError> {
+        self.check(keys.iter().map(|key| key.table));
+        self.inner.get_many(keys).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Page, TableError> {
+        self.check([query.table]);
+        self.inner.query(query).await
+    }
+
+    async fn write(&self, batch: Batch) -> Result<Option<Record>, TableError> {
+        self.check(batch.writes().iter().map(|write| write.key().table));
+        self.inner.write(batch).await
     }
 }

@@ -41,3 +41,5 @@ mod presence;
 mod profile;
 #[path = "domain/proxy.rs"]
 mod proxy;
+#[path = "domain/token.rs"]
+mod token;

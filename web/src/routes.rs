@@ -124,6 +124,12 @@ impl Routes {
         self
     }
 
+    /// The same over this app, whatever those that it is merged with are over.
+    #[must_use]
+    pub fn over(self, app: App) -> Self {
+        Self { router: self.router.with_state(app), list: self.list }
+    }
+
     /// Every route.
     pub fn list(&self) -> &[Route] {
         &self.list

@@ -3,19 +3,17 @@
 
 use std::{env, error::Error, path::PathBuf, sync::Arc};
 
+use builtin::{
+    accounts::{Accounts, Settings},
+    clock::{RandomIds, SystemClock},
+};
 use shared::{
     Ports,
     oauth::PublicUrl,
     port::{Rules, federation::Providers, fleet::Fleet, mail::Mail, table::Table},
 };
 
-use crate::{
-    accounts::{Accounts, Settings},
-    clock::{RandomIds, SystemClock},
-    fleet::Elsewhere,
-    mailbox::Mailbox,
-    sqlite::SqliteTable,
-};
+use crate::{fleet::Elsewhere, mailbox::Mailbox, sqlite::SqliteTable};
 
 /// `iss` of tokens where the owner has set no public URL. It is checked together with a key of the installation's own, so it need not tell
 /// installations apart, and a machine may change its name without ending sessions.

@@ -15,14 +15,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use builtin::clock::SystemClock;
 use parking_lot::Mutex;
 use shared::port::{
     clock::Clock,
     mail::{Letter, Mail, MailError},
 };
 use time::OffsetDateTime;
-
-use crate::clock::SystemClock;
 
 /// Letters that are kept.
 pub const KEPT: usize = 1_000;

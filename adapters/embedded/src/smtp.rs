@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use builtin::clock::SystemClock;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
     message::{Mailbox as Address, header::ContentType},
@@ -21,10 +22,7 @@ use shared::port::{
 };
 use tokio::sync::Notify;
 
-use crate::{
-    clock::SystemClock,
-    mailbox::{self, Mailbox, Stored},
-};
+use crate::mailbox::{self, Mailbox, Stored};
 
 /// The first pause after the mail server did not take a letter; each further one is twice as long.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -9,9 +9,13 @@ pub mod params;
 pub mod trigger;
 
 use axum::Router;
+use shared::port::table::TableId;
 use web::{App, Routes};
 
 pub use event::on_event;
+
+/// The tables that the function uses. Its template lets it use no other.
+pub const TABLES: &[TableId] = &[TableId::Users, TableId::Nodes, TableId::Access, TableId::Claims];
 
 /// Every route.
 pub fn routes() -> Routes {

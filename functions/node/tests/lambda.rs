@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use embedded::{clock::SystemClock, sqlite::SqliteTable};
+use builtin::clock::SystemClock;
+use embedded::sqlite::SqliteTable;
 use serde_json::{Value, json};
 use shared::port::table::{Key, Record, Table as _, TableId};
 use tests::runtime_api::{Function, get};

@@ -6,7 +6,11 @@ pub mod oauth;
 pub mod user;
 
 use axum::Router;
+use shared::port::table::TableId;
 use web::{App, Routes, routes::Old};
+
+/// The tables that the function uses. Its template lets it use no other.
+pub const TABLES: &[TableId] = &[TableId::Users, TableId::Nodes, TableId::Access, TableId::Identity];
 
 /// Every route, the old names of a path beside the new (contract `clients.md` D6).
 pub fn routes() -> Routes {

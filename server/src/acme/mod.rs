@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use embedded::clock::SystemClock;
+use builtin::clock::SystemClock;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 use shared::port::clock::Clock as _;
 use tokio::time::{sleep, timeout};

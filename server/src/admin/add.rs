@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use embedded::clock::RandomIds;
+use builtin::clock::RandomIds;
 use hyper::http::Method;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;

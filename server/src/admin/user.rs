@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
+use builtin::clock::RandomIds;
 use clap::Subcommand;
-use embedded::clock::RandomIds;
 use form_urlencoded::Serializer;
 use hyper::http::Method;
 use serde_json::{Value, json};

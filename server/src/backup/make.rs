@@ -8,10 +8,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use embedded::{
-    clock::{RandomIds, SystemClock},
-    sqlite::{self, SnapshotError},
-};
+use builtin::clock::{RandomIds, SystemClock};
+use embedded::sqlite::{self, SnapshotError};
 use shared::port::clock::{Clock as _, Ids as _};
 
 use super::{

@@ -8,10 +8,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use embedded::{
-    clock::{RandomIds, SystemClock},
-    sqlite,
-};
+use builtin::clock::{RandomIds, SystemClock};
+use embedded::sqlite;
 use serde_json::Value;
 use shared::port::clock::{Clock as _, Ids as _};
 

@@ -4,7 +4,7 @@
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use embedded::clock::SystemClock;
+use builtin::clock::SystemClock;
 use shared::port::clock::Clock as _;
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! The CA of claimed nodes. It is made when it is first needed and lies in the table `identity`, so that all
+//! The CA of claimed nodes. It is made when it is first needed and lies in the table `claims`, so that all
 //! processes of a cloud sign with the same. Nodes are known by their certificates' fingerprints, so it is not
 //! the only CA that they may have.
 
@@ -15,7 +15,7 @@ use crate::{
 pub struct Authority(Issuer<'static, KeyPair>);
 
 fn key() -> Key {
-    Key::new(TableId::Identity, "claim#ca", "ca")
+    Key::new(TableId::Claims, "claim#ca", "ca")
 }
 
 impl Authority {

@@ -11,9 +11,11 @@
 //! | `users` | `user#<user>` / `claim#<MAC>` | `{node: "<node>", platform: "esp32s3", at: 1790000000}` | claiming the same again |
 //! | `users` | `user#<user>` / `claim-of#<node>` | `{mac: "<MAC>"}` | the second step |
 //! | `users` | `user#<user>` / `claims` | `{count: 3}` | the quota |
-//! | `identity` | `claim#ca` / `ca` | `{certificate: <DER>, key: <PKCS#8>}` | issuing |
-//! | `identity` | `claim#secret` / `<MAC>` | `{secret: <16 bytes>, at: 1790000000}` | checking a proof; the owner's list |
-//! | `identity` | `claim#attempt#<id>` / `attempt` | `{mac: "<MAC>", challenge: "…", tries: 0}` | the second step of a proof |
+//! | `claims` | `claim#ca` / `ca` | `{certificate: <DER>, key: <PKCS#8>}` | issuing |
+//! | `claims` | `claim#secret` / `<MAC>` | `{secret: <16 bytes>, at: 1790000000}` | checking a proof; the owner's list |
+//! | `claims` | `claim#attempt#<id>` / `attempt` | `{mac: "<MAC>", challenge: "…", tries: 0}` | the second step of a proof |
+//!
+//! The table `claims` is for the node function alone.
 //!
 //! With a token the first step costs 1 get and, the first time, 1 batch; the second 1 batched get, and for a
 //! new key 1 get of the CA and 1 batch. A proof begins with 1 write; it ends with 2 writes, 3 gets and 1 batch.

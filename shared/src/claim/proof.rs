@@ -33,7 +33,7 @@ pub struct Challenge {
 }
 
 fn key(id: &RequestId) -> Key {
-    Key::new(TableId::Identity, format!("claim#attempt#{id}"), "attempt")
+    Key::new(TableId::Claims, format!("claim#attempt#{id}"), "attempt")
 }
 
 /// A challenge for the chip. Whether its secret is known does not matter here, so that nobody can find out by

@@ -47,7 +47,7 @@ pub struct Registered {
 }
 
 fn key(mac: &Mac) -> Key {
-    Key::new(TableId::Identity, PARTITION, mac.as_str())
+    Key::new(TableId::Claims, PARTITION, mac.as_str())
 }
 
 /// Registers the chips' secrets, in place of those that they had. 1 batch; at most 100 different chips.
@@ -62,7 +62,7 @@ pub async fn add(ports: &Ports, chips: &[(Mac, Secret)]) -> Result<()> {
 
 /// A page of the chips whose secrets are registered. 1 query.
 pub async fn list(ports: &Ports, limit: usize, after: Option<Cursor>) -> Result<(Vec<Registered>, Option<Cursor>)> {
-    let Page { records, next } = ports.table.query(Query::prefix(TableId::Identity, PARTITION, "", limit).after(after)).await?;
+    let Page { records, next } = ports.table.query(Query::prefix(TableId::Claims, PARTITION, "", limit).after(after)).await?;
     let chip = |record: &Record| Some(Registered { mac: record.key.sort.parse().ok()?, registered_at: record.int("at")? });
     Ok((records.iter().map(|record| chip(record).ok_or(CORRUPT)).collect::<Result<_>>()?, next))
 }

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const APPLICATION: i64 = 0x5261_696e;
 
 /// The steps of the schema; `PRAGMA user_version` counts those done. Only ever add to the end.
-const STEPS: [&str; 1] = [
+const STEPS: [&str; 2] = [
     // 1: records, clustered by their key, so that a partition is read in one piece. The index serves
     // the sweep of expired ones alone.
     "CREATE TABLE record (
@@ -28,6 +28,11 @@ const STEPS: [&str; 1] = [
         PRIMARY KEY (tbl, partition, sort)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX record_expires ON record (expires) WHERE expires IS NOT NULL;",
+    // 2: the table `identity` is for the user function alone; `claims` is for the node function alone, and who
+    // is closed is for all to read.
+    "UPDATE record SET tbl = 'claims' WHERE tbl = 'identity' AND partition >= 'claim#' AND partition < 'claim$';
+    UPDATE record SET tbl = 'access', partition = 'tokens', sort = 'closed#' || sort
+        WHERE tbl = 'identity' AND partition = 'closed';",
 ];
 
 /// Why a database cannot be opened. Each message is one line.

@@ -6,5 +6,6 @@ mod contract;
 mod random;
 #[cfg(test)]
 mod sqlite;
+mod steps;
 #[cfg(test)]
 mod support;

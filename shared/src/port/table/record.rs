@@ -12,16 +12,17 @@ pub enum TableId {
     Users,
     /// What belongs to a node: certificate, config, params, presence.
     Nodes,
-    /// Who may do what with which node.
+    /// Who may do what with which node, and what tells a good token.
     Access,
-    /// Credentials, codes, sessions and keys: for the user function alone; what begins with `claim#` for the
-    /// node function alone.
+    /// Credentials, codes, sessions and keys: for the user function alone.
     Identity,
+    /// The CA of claimed nodes and the secrets of chips: for the node function alone.
+    Claims,
 }
 
 impl TableId {
     /// Every table.
-    pub const ALL: [Self; 4] = [Self::Users, Self::Nodes, Self::Access, Self::Identity];
+    pub const ALL: [Self; 5] = [Self::Users, Self::Nodes, Self::Access, Self::Identity, Self::Claims];
 
     /// The table's name in an engine.
     pub fn name(self) -> &'static str {
@@ -30,6 +31,7 @@ impl TableId {
             Self::Nodes => "nodes",
             Self::Access => "access",
             Self::Identity => "identity",
+            Self::Claims => "claims",
         }
     }
 }

@@ -9,11 +9,11 @@ use shared::port::{
 use shared::user::name::UserName;
 
 use super::{
-    Accounts, Result, closed, code,
+    Accounts, Result, code,
     credential::{self, Credential, State},
     engine,
     federated::{self, LINKS},
-    session,
+    published, session,
 };
 
 const PARTITION: &str = "leaving";
@@ -49,13 +49,13 @@ impl Accounts {
             let mut writes = vec![
                 Write::Merge(known.change().set("state", State::Leaving.as_str()).set("until", now)),
                 due(now, user, &account.user_name),
-                closed::write(&account.user_id, now),
+                published::close(&account.user_id, now),
             ];
             writes.extend(
                 known.until().filter(|until| *until != now).map(|until| Write::Delete { key: key(until, user), when: When::Always }),
             );
             credential::write(&*self.table, writes).await?;
-            self.closed.note(&account.user_id, now);
+            self.published.note_closed(&account.user_id, now);
         }
         session::end_all(&*self.table, &account.user_id, None).await?;
         Ok(account)

@@ -19,7 +19,7 @@ use shared::{
     port::identity::{Claims, IdentityError, Privilege},
 };
 
-use super::{Result, keys::SigningKey};
+use super::{Result, keys::SigningKey, published::PublicKey};
 
 /// Seconds for which id and access tokens are good.
 pub(super) const TOKEN_SECONDS: i64 = 3600;
@@ -76,7 +76,7 @@ fn sign(key: &SigningKey, common: &Value, own: Value) -> Result<String> {
     if let (Value::Object(claims), Value::Object(own)) = (&mut claims, own) {
         claims.extend(own);
     }
-    let header = json!({ "alg": "ES256", "kid": key.kid, "typ": "JWT" });
+    let header = json!({ "alg": "ES256", "kid": key.public.kid, "typ": "JWT" });
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(plain(&claims.to_string())));
     let signature = key.pair.sign(&SystemRandom::new(), message.as_bytes()).map_err(|_| IdentityError::engine("signing did not work"))?;
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref())))
@@ -109,21 +109,23 @@ struct Access {
     maintainer: bool,
 }
 
-/// Checks an access token: form, algorithm, key, signature, issuer, use and time; when it was issued comes
-/// back beside what it says.
-pub(super) fn verify(key: &SigningKey, issuers: &[&str], token: &str, now: i64) -> Result<(Claims, i64)> {
+/// The name of the key that a token says is its.
+pub(super) fn kid(token: &str) -> Result<String> {
+    let header = jsonwebtoken::decode_header(token).map_err(|_| IdentityError::InvalidToken)?;
+    header.kid.ok_or(IdentityError::InvalidToken)
+}
+
+/// Checks an access token with the key that it says is its: form, algorithm, signature, issuer, use and time;
+/// when it was issued comes back beside what it says.
+pub(super) fn verify(key: &PublicKey, issuers: &[&str], token: &str, now: i64) -> Result<(Claims, i64)> {
     let invalid = |_| IdentityError::InvalidToken;
-    let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
-    if header.kid.as_deref() != Some(&key.kid) {
-        return Err(IdentityError::InvalidToken);
-    }
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_issuer(issuers);
     validation.set_required_spec_claims(&["iss", "sub"]);
     // The time is compared below: with the port's clock, and without leeway.
     validation.validate_exp = false;
     validation.validate_aud = false;
-    let access: Access = jsonwebtoken::decode(token, &DecodingKey::from_ec_der(key.public()), &validation).map_err(invalid)?.claims;
+    let access: Access = jsonwebtoken::decode(token, &DecodingKey::from_ec_der(&key.point), &validation).map_err(invalid)?.claims;
     if access.token_use != "access" || access.exp <= now {
         return Err(IdentityError::InvalidToken);
     }
@@ -175,8 +177,7 @@ mod tests {
     fn key(kid: &str) -> SigningKey {
         install_crypto();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &SystemRandom::new()).unwrap();
-        SigningKey { kid: kid.to_owned(), pair }
+        SigningKey::of(kid.to_owned(), pkcs8.as_ref()).unwrap()
     }
 
     fn tokens(key: &SigningKey, name: &str, now: i64) -> (String, String) {
@@ -203,11 +204,11 @@ mod tests {
     fn an_access_token_says_who_it_is_for_until_it_expires() {
         let key = key("k");
         let (_, access) = tokens(&key, "a@x.io", 1000);
-        let (claims, issued) = verify(&key, &["https://here"], &access, 1000).unwrap();
+        let (claims, issued) = verify(&key.public, &["https://here"], &access, 1000).unwrap();
         assert_eq!((claims.user_id.as_str(), claims.user_name.as_str(), claims.session.as_str()), ("u1", "a@x.io", "s1"));
         assert_eq!((claims.privilege, issued), (Privilege::Admin, 1000));
-        assert!(verify(&key, &["https://here"], &access, 1000 + TOKEN_SECONDS - 1).is_ok());
-        assert!(verify(&key, &["https://here"], &access, 1000 + TOKEN_SECONDS).is_err());
+        assert!(verify(&key.public, &["https://here"], &access, 1000 + TOKEN_SECONDS - 1).is_ok());
+        assert!(verify(&key.public, &["https://here"], &access, 1000 + TOKEN_SECONDS).is_err());
     }
 
     #[test]
@@ -231,11 +232,11 @@ mod tests {
             String::new(),
             "a.b.c".to_owned(),
         ] {
-            assert!(verify(&own, &["https://here"], &bad, 1000).is_err(), "{bad}");
+            assert!(verify(&own.public, &["https://here"], &bad, 1000).is_err(), "{bad}");
         }
-        assert!(verify(&own, &["https://there"], &access, 1000).is_err());
-        let renamed = SigningKey { kid: "k2".to_owned(), pair: own.pair };
-        assert!(verify(&renamed, &["https://here"], &access, 1000).is_err());
+        assert!(verify(&own.public, &["https://there"], &access, 1000).is_err());
+        assert_eq!(kid(&access).unwrap(), "k");
+        assert!(["a.b.c", "", &URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#)].iter().all(|bad| kid(bad).is_err()));
     }
 
     #[test]

@@ -8,8 +8,9 @@
 //! | `session#<user>` / `<session>` | see the module `session` | refresh, log out |
 //! | `federated#<SHA-256 of issuer and subject>` / `link` | see the module `federated` | sign in at a provider |
 //! | `leaving` / `<due>#<user>` | `{user_name: "A@x.io"}` | what forgets closed accounts and old guests |
-//! | `closed` / `<user>` | `{at: 1790000000}`, absent after two hours | checking tokens, now and then |
-//! | `keys` / `signing` | see the module `keys` | once in a process |
+//! | `keys` / `signing` | see the module `keys` | once in a process, by who signs |
+//!
+//! All of it is for the user function alone. What checking a token needs is in the table `access`: see the module `published`.
 //!
 //! Costs: sign up 1 batched get, 1 write; confirm 1 batched get, 2 writes; log in 1 get, 1 write; by code 1
 //! batched get, 2 writes; a wrong password 1 get, 1 or 2 writes; refresh 1 get; log out 1 write; a code 1
@@ -18,7 +19,6 @@
 //! get, 1 write; checking a token nothing, but 1 query every ten seconds in a process.
 
 mod admin;
-mod closed;
 mod code;
 mod credential;
 mod enter;
@@ -28,6 +28,7 @@ mod keys;
 mod leaving;
 mod letter;
 mod password;
+mod published;
 mod register;
 mod session;
 mod token;
@@ -46,7 +47,7 @@ use shared::{
     user::name::{Password, UserName},
 };
 
-use self::{closed::Closed, keys::Keys, password::Hasher, session::Session};
+use self::{keys::Keys, password::Hasher, published::Published, session::Session};
 
 type Result<T> = std::result::Result<T, IdentityError>;
 
@@ -68,21 +69,21 @@ pub struct Accounts {
     settings: Settings,
     hasher: Hasher,
     keys: Keys,
-    closed: Closed,
+    published: Published,
 }
 
 impl Accounts {
     /// Accounts in this table, with letters by this mail.
     pub fn new(table: Arc<dyn Table>, mail: Arc<dyn Mail>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, settings: Settings) -> Self {
         token::install_crypto();
-        Self { table, mail, clock, ids, settings, hasher: Hasher::default(), keys: Keys::default(), closed: Closed::default() }
+        Self { table, mail, clock, ids, settings, hasher: Hasher::default(), keys: Keys::default(), published: Published::default() }
     }
 
     /// The session of a refresh token, unless its account was closed, or lost a privilege, since it began.
     async fn session(&self, refresh_token: &str) -> Result<Session> {
         let session = Session::of_token(&*self.table, refresh_token).await?;
         let (user, began) = session.since();
-        if self.closed.refuses(&*self.table, user, began, self.clock.now()).await? {
+        if self.published.refuses(&*self.table, user, began, self.clock.now()).await? {
             return Err(IdentityError::InvalidRefresh);
         }
         Ok(session)
@@ -154,12 +155,12 @@ impl Identity for Accounts {
     }
 
     async fn verify(&self, access_token: &str) -> Result<Claims> {
-        let keys = self.keys.get(&*self.table, &*self.ids).await?;
         let now = self.clock.now();
+        let key = self.published.key(&*self.table, &token::kid(access_token)?, now).await?.ok_or(IdentityError::InvalidToken)?;
         let issuers: Vec<&str> =
             [Some(&self.settings.issuer), self.settings.former_issuer.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let (claims, issued) = token::verify(keys, &issuers, access_token, now)?;
-        if self.closed.refuses(&*self.table, &claims.user_id, issued, now).await? {
+        let (claims, issued) = token::verify(&key, &issuers, access_token, now)?;
+        if self.published.refuses(&*self.table, &claims.user_id, issued, now).await? {
             return Err(IdentityError::InvalidToken);
         }
         Ok(claims)
@@ -237,7 +238,7 @@ impl Identity for Accounts {
     }
 
     async fn public_keys(&self) -> Result<serde_json::Value> {
-        Ok(jwks::of(self.keys.get(&*self.table, &*self.ids).await?))
+        Ok(jwks::of(&self.keys.get(&*self.table, &*self.ids).await?.public))
     }
 }
 

@@ -9,9 +9,9 @@ use shared::{
 };
 
 use super::{
-    Accounts, Result, closed, code,
+    Accounts, Result, code,
     credential::{self, Credential, NAMES, New, State},
-    engine, letter, session,
+    engine, letter, published, session,
 };
 
 impl Accounts {
@@ -105,9 +105,9 @@ impl Accounts {
     /// Changes the account, and nothing of before goes on: tokens and sessions.
     async fn shut(&self, known: &Credential, change: shared::port::table::Merge) -> Result<()> {
         let now = self.clock.now();
-        let writes = vec![Write::Merge(change), closed::write(known.user_id(), now)];
+        let writes = vec![Write::Merge(change), published::close(known.user_id(), now)];
         credential::write(&*self.table, writes).await?;
-        self.closed.note(known.user_id(), now);
+        self.published.note_closed(known.user_id(), now);
         session::end_all(&*self.table, known.user_id(), None).await
     }
 }

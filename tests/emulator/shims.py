@@ -5,6 +5,7 @@ Each stands alone and is applied before the emulator starts. They touch private 
 """
 
 import asyncio
+import sys
 
 
 def loopback_only():
@@ -35,4 +36,40 @@ def client_certificate():
     iot._mtls_serve_conn = serve_certified
 
 
-ALL = [loopback_only, client_certificate]
+def nested_transforms():
+    """AWS applies a nested stack's own transforms, SAM's among them; the emulator applies the outer stack's alone."""
+    from ministack.services.cloudformation import engine
+
+    parse = engine._parse_template
+
+    def parse_and_transform(body, *more, **options):
+        template = parse(body, *more, **options)
+        nested = sys._getframe(1).f_code.co_name == "_cfn_nested_stack_deploy"
+        return engine._apply_transforms(template) if nested else template
+
+    engine._parse_template = parse_and_transform
+
+
+def options_reach_routes():
+    """Where an API has no CORS settings, AWS hands OPTIONS to the route as any other method; the emulator refuses."""
+    from ministack.services import apigateway
+
+    execute = apigateway._handle_execute_in_scope
+
+    class Options(str):
+        """Is not taken for OPTIONS where the emulator looks for that, and is written as it."""
+
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            return other is self
+
+    async def execute_options(api_id, stage, path, method, *more):
+        if method == "OPTIONS" and not apigateway._apis.get(api_id, {}).get("corsConfiguration"):
+            method = Options(method)
+        return await execute(api_id, stage, path, method, *more)
+
+    apigateway._handle_execute_in_scope = execute_options
+
+
+ALL = [loopback_only, client_certificate, nested_transforms, options_reach_routes]

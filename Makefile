@@ -23,14 +23,19 @@ acceptance: .venv/stamp ## Real clients against the running program; `make accep
 	cargo build --workspace --all-features
 	$(PYTEST)$(if $(TESTS),/$(TESTS)) -n $(WORKERS)
 
-lint: $(DENY) ## Form, clippy, documentation, length of files, dependencies
+lint: $(DENY) .venv-aws/stamp ## Form, clippy, documentation, length of files, templates, dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	find . -name '*.rs' ! -path './target/*' ! -path '*/tests/*' -exec awk '$(LONG)' {} +
+	.venv-aws/bin/cfn-lint --regions us-east-1 --template $(TEMPLATES)
+	for template in $(TEMPLATES); do \
+		AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv-aws/bin/sam validate --lint --language-extensions --template $$template || exit 1; done
 	$(DENY) check bans licenses sources
 	@if $(DENY) fetch db 2>/dev/null; then $(DENY) check advisories; \
 	else echo "lint: NOT checked: the advisory database cannot be fetched"; fi
+
+TEMPLATES := template-base.yaml template-core.yaml addons/template.yaml $(wildcard functions/*/template.yaml)
 
 # At most 500 lines before a file's own tests.
 define LONG
@@ -61,7 +66,7 @@ clean: ## Remove what was built; data stays
 
 # --- AWS; docs/deploy.md says how.
 
-LAMBDA := $(or $(CARGO_TARGET_DIR),target)/lambda
+LAMBDA ?= $(or $(CARGO_TARGET_DIR),target)/lambda
 FUNCTIONS := $(foreach function,user node,$(function)-api $(function)-events)
 
 deploy: functions .venv-aws/stamp ## Make or update the cloud in an AWS account; asks what it must know
@@ -85,5 +90,6 @@ functions: ## Build target/lambda, for Lambda on this machine's architecture
 	deploy/check_glibc.sh $(FUNCTIONS:%=$(LAMBDA)/%)
 
 # `sam build` asks for build-UserApi and so on; all is built already.
+build-%: program = $(LAMBDA)/$(shell echo $* | sed 's/\B[A-Z]/-&/' | tr A-Z a-z)
 build-%:
-	cp $(LAMBDA)/$(shell echo $* | sed 's/\B[A-Z]/-&/' | tr A-Z a-z) "$(ARTIFACTS_DIR)/bootstrap"
+	cp $(or $(wildcard $(program)/bootstrap),$(program)) "$(ARTIFACTS_DIR)/bootstrap"

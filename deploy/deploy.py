@@ -70,6 +70,16 @@ class _Template(yaml.SafeLoader):
 _Template.add_multi_constructor("!", lambda *_: None)
 
 
+def confirm_sender(address):
+    """Waits until SES knows that letters may come from the address: it has sent a letter to ask."""
+    ses = boto3.client("sesv2")
+    while not ses.get_email_identity(EmailIdentity=address)["VerifiedForSendingStatus"]:
+        print(f"\nAmazon SES has sent a letter to {address}: follow the link in it")
+        if not sys.stdin.isatty():
+            sys.exit("Then call `make deploy` once more, for the first administrator's account")
+        input("Then press Enter ")
+
+
 def invite(stage, admin):
     """Makes the first administrator's account; a letter says how to get in."""
     answer = boto3.client("lambda").invoke(

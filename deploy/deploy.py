@@ -19,7 +19,8 @@ SAM = Path(sys.executable).with_name("sam")
 def main():
     stage = stages.chosen()
     new = stage.outputs("base") is None
-    admin = stages.admin() if new else None
+    # Asked the first time; whoever says it again is one as well.
+    admin = stages.admin() if new or os.environ.get("ADMIN") else None
     settings = dict(setting.split("=", 1) for setting in os.environ.get("SET", "").split())
     machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
@@ -31,7 +32,8 @@ def main():
     deploy(stage, "base", base, ({"MailFrom": admin} if new else {}) | settings)
     deploy(stage, "core", core, {"Architecture": machine} | settings)
     deploy(stage, "addons", addons, settings)
-    if new:
+    if admin:
+        confirm_sender(stage.outputs("base"))
         invite(stage, admin)
     print(f"\nThe cloud is at {stage.outputs('base')['PublicUrl']}")
 
@@ -70,13 +72,13 @@ class _Template(yaml.SafeLoader):
 _Template.add_multi_constructor("!", lambda *_: None)
 
 
-def confirm_sender(address):
-    """Waits until SES knows that letters may come from the address: it has sent a letter to ask."""
-    ses = boto3.client("sesv2")
-    while not ses.get_email_identity(EmailIdentity=address)["VerifiedForSendingStatus"]:
-        print(f"\nAmazon SES has sent a letter to {address}: follow the link in it")
+def confirm_sender(base):
+    """Waits until SES knows that letters may come from the cloud's address: it has sent a letter to ask."""
+    ses, identity = boto3.client("sesv2"), base["MailIdentityArn"].partition("/")[2]
+    while not ses.get_email_identity(EmailIdentity=identity)["VerifiedForSendingStatus"]:
+        print(f"\nAmazon SES does not know yet that {identity} is yours; for an address, follow the link in the letter that it sent")
         if not sys.stdin.isatty():
-            sys.exit("Then call `make deploy` once more, for the first administrator's account")
+            sys.exit("Then call `ADMIN=... make deploy` once more, for the first administrator's account")
         input("Then press Enter ")
 
 

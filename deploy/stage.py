@@ -79,5 +79,5 @@ def _answer(name, question, default):
         if not sys.stdin.isatty():
             sys.exit(f"There is no terminal to ask on: {name}=...")
         answer = input(f"{question}{f' [{default}]' if default else ''}: ").strip() or default or ""
-    ANSWERS.write_text(json.dumps({**answers, name: answer}) + "\n")
+        ANSWERS.write_text(json.dumps({**answers, name: answer}) + "\n")
     return answer

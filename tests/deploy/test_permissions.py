@@ -6,6 +6,7 @@ import re
 
 import boto3
 import pytest
+from owner import resource
 
 
 def allowed(function, principal, source):
@@ -63,14 +64,16 @@ def test_schedules_may_call_their_function():
 
 @pytest.mark.parametrize("function", ["user", "node", "access", "ota"])
 def test_failed_events_go_to_the_queue(function):
-    config = boto3.client("lambda").get_function_event_invoke_config(FunctionName=f"raincloud-test-{function}-events")
-    assert config["DestinationConfig"]["OnFailure"]["Destination"].endswith(":raincloud-test-failures")
+    config = boto3.client("lambda").get_function_event_invoke_config(
+        FunctionName=resource(f"{function}-events"), Qualifier="$LATEST"
+    )
+    assert config["DestinationConfig"]["OnFailure"]["Destination"].endswith(":" + resource("failures"))
 
 
 def test_only_what_has_no_name_is_allowed_by_a_star():
     iam, looked = boto3.client("iam"), 0
     for role in iam.list_roles()["Roles"]:
-        if not role["RoleName"].startswith("raincloud-test-"):
+        if not role["RoleName"].startswith(resource("")):
             continue
         assert not iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"], role["RoleName"]
         for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
@@ -85,8 +88,9 @@ def test_only_what_has_no_name_is_allowed_by_a_star():
 
 # Actions for which AWS knows no resource.
 WITHOUT_ARN = {
+    "iot:AttachThingPrincipal",
     "iot:DescribeEndpoint",
-    "iot:ListPrincipalThings",
+    "iot:DetachThingPrincipal",
     "iot:RegisterCertificateWithoutCA",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",

@@ -57,10 +57,9 @@ def shuffled(rng, events):
 
 def tell(client, events):
     """Hands them over as the queue does, which asks for the same work with fewer calls than rules."""
-    records = [
-        {"eventSource": "aws:sqs", "messageId": str(number), "attributes": {}, "body": json.dumps({"requestPayload": event})}
-        for number, event in enumerate(events)
-    ]
+    bodies = [json.dumps({"requestPayload": event}) for event in events]
+    attributes = {"SentTimestamp": str(now_ms())}
+    records = [{"messageId": str(number), "attributes": attributes, "body": body} for number, body in enumerate(bodies)]
     answer = client.invoke(FunctionName=resource("node-events"), Payload=json.dumps({"Records": records}).encode())
     told = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer and not told["batchItemFailures"], told

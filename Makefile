@@ -67,7 +67,8 @@ clean: ## Remove what was built; data stays
 # --- AWS; docs/deploy.md says how.
 
 LAMBDA ?= $(or $(CARGO_TARGET_DIR),target)/lambda
-FUNCTIONS := $(foreach function,user node,$(function)-api $(function)-events)
+FUNCTIONS := user node access ota
+PROGRAMS := $(foreach function,$(FUNCTIONS),$(function)-api $(function)-events)
 
 deploy: functions .venv-aws/stamp ## Make or update the cloud in an AWS account; asks what it must know
 	.venv-aws/bin/python deploy/deploy.py
@@ -86,8 +87,8 @@ deploy-test: functions .venv/stamp .venv-aws/stamp ## Deploy to a local emulator
 	.venv-aws/bin/python tests/deploy
 
 functions: ## Build target/lambda, for Lambda on this machine's architecture
-	cargo build --profile lambda --locked $(FUNCTIONS:%=--bin %) $(foreach function,user node,--package $(function) --features $(function)/lambda)
-	deploy/check_glibc.sh $(FUNCTIONS:%=$(LAMBDA)/%)
+	cargo build --profile lambda --locked $(PROGRAMS:%=--bin %) $(foreach function,$(FUNCTIONS),--package $(function) --features $(function)/lambda)
+	deploy/check_glibc.sh $(PROGRAMS:%=$(LAMBDA)/%)
 
 # `sam build` asks for build-UserApi and so on; all is built already.
 build-%: program = $(LAMBDA)/$(shell echo $* | sed 's/\B[A-Z]/-&/' | tr A-Z a-z)

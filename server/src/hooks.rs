@@ -171,8 +171,7 @@ mod tests {
         async fn new() -> Self {
             let (ports, table, folder) = test::ports_and_table(Arc::new(Recorder::default()));
             let hooks = NodeHooks::new(7);
-            let settings = web::Settings { mqtt_host: "localhost".to_owned(), mqtt_cred_host: "localhost".to_owned() };
-            hooks.begin(App::new(ports.clone(), settings));
+            hooks.begin(App::new(ports.clone()));
             for (node, mark) in [("n1", 1), ("n2", 2), ("gone", 3)] {
                 certificate::register(&ports, &grant(node), &test::certificate(mark)).await.unwrap();
             }

@@ -106,13 +106,13 @@ impl Server {
         let hooks = Arc::new(NodeHooks::new(SystemClock.now_ms()));
         let counted = metrics::hooks::Measured { inner: Arc::clone(&hooks), metrics: Arc::clone(&metrics) };
         let broker = Broker::new(Arc::new(counted), limits(max_nodes));
-        let fleet = Arc::new(BrokerFleet::new(broker.clone(), &SystemClock));
+        let fleet = Arc::new(BrokerFleet::new(broker.clone(), reach.names.mqtt_host().to_owned(), &SystemClock));
         let (mail, delivery) = wiring::mail(&folder, settings)?;
         let providers = sign_in::providers(settings, &(Arc::new(SystemClock) as _))?;
         let (ports, meter) = wiring::measured_ports(Arc::clone(&table), mail, providers, fleet, rules(settings)?, &metrics);
         // Tokens are checked by it from the first request on; a database of an earlier version has none yet.
         ports.identity.public_keys().await.context("the key that signs tokens cannot be read")?;
-        let app = app(ports.clone(), settings, reach.names.mqtt_host());
+        let app = app(ports.clone(), settings);
         hooks.begin(app.clone());
 
         let looks = Looks {
@@ -188,9 +188,8 @@ fn welcome(settings: &Settings, folder: &Folder, sockets: &Sockets, reach: &Reac
     }
 }
 
-fn app(ports: Ports, settings: &Settings, mqtt_host: &str) -> App {
-    let host = mqtt_host.to_owned();
-    let app = App::new(ports, web::Settings { mqtt_host: host.clone(), mqtt_cred_host: host });
+fn app(ports: Ports, settings: &Settings) -> App {
+    let app = App::new(ports);
     match NonZeroU32::new(settings.attempts_per_minute) {
         Some(tries) => app.throttled(Throttle::per_minute(tries)),
         None => app,
@@ -204,7 +203,8 @@ pub fn router(app: App) -> Router {
 
 /// The same, with what an authority is answered while it checks whose a name is.
 fn served(app: App, tokens: Option<Tokens>) -> Router {
-    let router = web::openapi::published(user::routes().merge(::node::routes())).router(app.clone());
+    let routes = user::routes().merge(::node::routes()).merge(access::routes()).merge(ota::routes());
+    let router = web::openapi::published(routes).router(app.clone());
     web::door::finish(match tokens {
         Some(tokens) => router.merge(acme::router(tokens, app)),
         None => router,

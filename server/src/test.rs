@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use builtin::clock::SystemClock;
 use bytes::Bytes;
-use embedded::{local, sqlite::SqliteTable};
+use embedded::sqlite::SqliteTable;
 use parking_lot::Mutex;
 use shared::{
     Ports,
@@ -42,6 +42,18 @@ impl Fleet for Recorder {
         Ok(())
     }
 
+    async fn register(&self, _: &str, _: &[u8]) -> Result<(), FleetError> {
+        Ok(())
+    }
+
+    async fn revoke(&self, _: &str, _: &str) -> Result<(), FleetError> {
+        Ok(())
+    }
+
+    async fn host(&self) -> Result<String, FleetError> {
+        Ok("localhost".to_owned())
+    }
+
     fn since(&self) -> i64 {
         0
     }
@@ -63,5 +75,5 @@ pub(crate) fn ports_and_table(fleet: Arc<dyn Fleet>) -> (Ports, Arc<SqliteTable>
     let folder = tempfile::tempdir().unwrap();
     let data = Folder::make(folder.path()).unwrap();
     let table = Arc::new(SqliteTable::memory(Arc::new(SystemClock)).unwrap());
-    (local::ports(Arc::clone(&table) as _, wiring::mailbox(&data).unwrap(), Providers::default(), fleet, Rules::default()), table, folder)
+    (builtin::ports(Arc::clone(&table) as _, wiring::mailbox(&data).unwrap(), Providers::default(), fleet, Rules::default()), table, folder)
 }

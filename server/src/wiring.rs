@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use builtin::clock::SystemClock;
 use embedded::{
     fleet::Elsewhere,
-    local,
     mailbox::Mailbox,
     smtp::{self, Delivery},
     sqlite::SqliteTable,
@@ -51,7 +50,7 @@ pub fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mai
 
 /// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.
 pub fn ports_beside(folder: &Folder, table: Arc<SqliteTable>) -> anyhow::Result<Ports> {
-    Ok(local::ports(table, mailbox(folder)?, Providers::default(), Arc::new(Elsewhere), Rules::default()))
+    Ok(builtin::ports(table, mailbox(folder)?, Providers::default(), Arc::new(Elsewhere), Rules::default()))
 }
 
 /// All ports over these, with all that is asked of them counted.
@@ -71,5 +70,5 @@ pub fn measured_ports(
     let table = Metered { inner: table, meter: Arc::clone(&meter) };
     let mail = metrics::mail::Measured { inner: mail, metrics: Arc::clone(metrics) };
     let fleet = metrics::fleet::Measured { inner: fleet, metrics: Arc::clone(metrics) };
-    (local::ports(Arc::new(table), Arc::new(mail), providers, Arc::new(fleet), rules), meter)
+    (builtin::ports(Arc::new(table), Arc::new(mail), providers, Arc::new(fleet), rules), meter)
 }

@@ -72,4 +72,34 @@ def options_reach_routes():
     apigateway._handle_execute_in_scope = execute_options
 
 
-ALL = [loopback_only, client_certificate, nested_transforms, options_reach_routes]
+def delete_connection():
+    """AWS ends a client's connection when it is asked to (DeleteConnection); the emulator does not know that."""
+    from ministack.core import iam_actions
+    from ministack.core.responses import error_response_json, get_account_id, get_region
+    from ministack.services import iot, iot_data
+
+    prefix = "/connections/"
+    handle, resource = iot_data.handle_request, iam_actions.extract_resource_arn
+
+    async def handle_request(method, path, headers, body, query):
+        if method != "DELETE" or not path.startswith(prefix):
+            return await handle(method, path, headers, body, query)
+        session = iot._connected_clients.get((get_account_id(), get_region(), path.removeprefix(prefix)))
+        if session is None:
+            return error_response_json("ResourceNotFoundException", "no such client is connected", 404)
+        session._forced_disconnect_reason = "API_INITIATED_DISCONNECT"
+        await session._send({"type": "websocket.close", "code": 1000})
+        await session.cleanup()
+        return 200, {"Content-Type": "application/json"}, b""
+
+    def extract_resource_arn(service, method, path, *rest, **named):
+        arn = resource(service, method, path, *rest, **named)
+        if service == "iot-data" and path.startswith(prefix):
+            return f"arn:aws:iot:{get_region()}:{get_account_id()}:client/{path.removeprefix(prefix)}"
+        return arn
+
+    iot_data.handle_request = handle_request
+    iam_actions.extract_resource_arn = extract_resource_arn
+
+
+ALL = [loopback_only, client_certificate, delete_connection, nested_transforms, options_reach_routes]

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test that meets an error is to fail")]
 
 pub mod call;
+pub mod emulator;
 pub mod keys;
 pub mod ports;
 pub mod runtime_api;
@@ -33,7 +34,7 @@ use shared::{
         },
     },
 };
-use web::{App, ClientIp, Routes, Settings};
+use web::{App, ClientIp, Routes};
 
 pub use call::{Answer, Call};
 pub use keys::NodeKey;
@@ -94,9 +95,11 @@ impl Cloud {
         let of_accounts = Only::over(&table, &[TableId::Access, TableId::Identity]);
         let identity = Arc::new(Accounts::new(of_accounts, mail.clone(), clock.clone(), ids.clone(), settings));
         let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
-        let app = App::new(ports, Settings { mqtt_host: "mqtt.cloud.test".to_owned(), mqtt_cred_host: "cred.cloud.test".to_owned() });
+        let app = App::new(ports);
         let (user, node) = (only(&app, user::TABLES), only(&app, node::TABLES));
+        let (access, ota) = (only(&app, access::TABLES), only(&app, ota::TABLES));
         let routes = user::routes().over(user).merge(node::routes().over(node.clone()));
+        let routes = routes.merge(access::routes().over(access)).merge(ota::routes().over(ota));
         let router = web::door::finish(web::openapi::published(routes).router(app.clone()));
         Self { app, clock, fleet, mail, meter, router, node }
     }
@@ -225,7 +228,7 @@ fn only(app: &App, tables: &'static [TableId]) -> App {
 
 /// Every route, as the server merges them.
 pub fn routes() -> Routes {
-    web::openapi::published(user::routes().merge(node::routes()))
+    web::openapi::published(user::routes().merge(node::routes()).merge(access::routes()).merge(ota::routes()))
 }
 
 /// What a light reports of itself.

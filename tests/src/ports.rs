@@ -1,13 +1,17 @@
 //! Ports that a test can see and set.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use shared::node::certificate::Fingerprint;
 use shared::port::{
     clock,
     fleet::{self, FleetError},
@@ -104,6 +108,10 @@ pub struct Fleet {
     since: AtomicI64,
     deaf: AtomicBool,
     only: Mutex<Option<String>>,
+    /// Fingerprints of the certificates that open connections, and under which client id.
+    certificates: Mutex<BTreeMap<String, String>>,
+    /// What it still does about certificates and connections before it fails, if it is to.
+    patience: Mutex<Option<usize>>,
 }
 
 impl Fleet {
@@ -127,6 +135,27 @@ impl Fleet {
         *self.only.lock() = Some(topic.to_owned());
     }
 
+    /// The certificates that open connections, by fingerprint, and under which client id.
+    pub fn certificates(&self) -> BTreeMap<String, String> {
+        self.certificates.lock().clone()
+    }
+
+    /// After so many more things about certificates and connections it can't be reached; `None`: it can.
+    pub fn fail_after(&self, things: Option<usize>) {
+        *self.patience.lock() = things;
+    }
+
+    fn reached(&self) -> Result<(), FleetError> {
+        match &mut *self.patience.lock() {
+            Some(0) => Err(FleetError("the test lets nobody reach it".into())),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The broker begins anew at this time, ms since the epoch.
     pub fn restart_at(&self, ms: i64) {
         self.since.store(ms, Ordering::SeqCst);
@@ -145,8 +174,25 @@ impl fleet::Fleet for Fleet {
     }
 
     async fn disconnect(&self, client_id: &str) -> Result<(), FleetError> {
+        self.reached()?;
         self.disconnected.lock().push(client_id.to_owned());
         Ok(())
+    }
+
+    async fn register(&self, client_id: &str, certificate: &[u8]) -> Result<(), FleetError> {
+        self.reached()?;
+        self.certificates.lock().insert(Fingerprint::of(certificate).to_string(), client_id.to_owned());
+        Ok(())
+    }
+
+    async fn revoke(&self, _: &str, fingerprint: &str) -> Result<(), FleetError> {
+        self.reached()?;
+        self.certificates.lock().remove(fingerprint);
+        Ok(())
+    }
+
+    async fn host(&self) -> Result<String, FleetError> {
+        Ok("mqtt.cloud.test".to_owned())
     }
 
     fn since(&self) -> i64 {

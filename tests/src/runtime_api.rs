@@ -35,7 +35,7 @@ struct Api {
 
 impl Function {
     /// Starts the program with these variables and waits for nothing: it asks when it is ready.
-    pub async fn start(program: &str, variables: &[(&str, &str)]) -> Self {
+    pub async fn start(program: &str, variables: &[(String, String)]) -> Self {
         let (events, receiver) = mpsc::channel(1);
         let (sender, answers) = mpsc::channel(1);
         let api = Api { events: Arc::new(Mutex::new(receiver)), answers: sender };
@@ -53,7 +53,7 @@ impl Function {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
-            .envs(variables.iter().copied())
+            .envs(variables.iter().cloned())
             .spawn()
             .unwrap();
         Self { child, events, answers }

@@ -28,6 +28,8 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         | "GET /openapi.json"
         | "GET /healthz"
         | "GET /readyz"
+        | "GET /access/healthz"
+        | "GET /ota/healthz"
         | "GET /v1/user"
         | "GET /v1/user2"
         | "GET /v1/user/custom_data"

@@ -18,6 +18,17 @@ fn every_path_that_a_document_names_exists() {
     assert!(named > 20, "only {named} paths found: are they still in backticks?");
 }
 
+#[test]
+fn every_sample_of_an_event_is_used_by_a_function() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let tests =
+        ["user", "node"].map(|function| std::fs::read_to_string(root.join(format!("functions/{function}/tests/lambda.rs"))).unwrap());
+    for sample in std::fs::read_dir(root.join("events")).unwrap() {
+        let name = sample.unwrap().file_name().into_string().unwrap();
+        assert!(tests.iter().any(|test| test.contains(&format!("\"{name}\""))), "no test uses events/{name}");
+    }
+}
+
 /// In backticks, with a slash, of path characters alone, and relative: addresses and topics are not.
 fn is_path(code: &str) -> bool {
     let known = ["shared", "web", "functions", "adapters", "broker", "server", "tests", "docs", "packaging", ".ci"];

@@ -154,7 +154,12 @@ fn around(topics: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn nodes_publish_where_the_broker_lets_them() {
-    let used = ["node/n1/config", "node/n1/params/local/init", "$aws/rules/esp_set_params/node/n1/params/local", "$aws/things/n1/streams/s/get/cbor"];
+    let used = [
+        "node/n1/config",
+        "node/n1/params/local/init",
+        "$aws/rules/esp_set_params/node/n1/params/local",
+        "$aws/things/n1/streams/s/get/cbor",
+    ];
     let all = around(&used);
     for topic in &all {
         let (broker, policy) = (topics::may_publish("n1", topic), allows("iot:Publish", &format!("topic/{topic}")));
@@ -193,13 +198,19 @@ fn functions_may_use_the_tables_that_they_use() {
     assert!(TableId::ALL.iter().all(|table| made.contains(table.name())), "{made:?}");
     for (name, _, tables) in functions() {
         let tables: BTreeSet<_> = tables.iter().map(|table| table.name()).collect();
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../functions/{name}/template.yaml"))).unwrap();
+        let text =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../functions/{name}/template.yaml"))).unwrap();
         let told: BTreeSet<_> = text.lines().filter_map(|line| line.split_once("RAINCLOUD_TABLE_")?.1.split_once(": ")).collect();
         for (variable, value) in &told {
             assert_eq!(*value, format!("!Sub raincloud-${{Stage}}-{}", variable.to_lowercase()));
         }
-        assert_eq!(told.iter().map(|(variable, _)| variable.to_lowercase()).collect::<Vec<_>>(), tables.iter().copied().collect::<Vec<_>>(), "{name}");
-        let open: BTreeSet<_> = text.lines().filter_map(|line| line.split_once(":table/raincloud-${Stage}-").map(|(_, table)| table)).collect();
+        assert_eq!(
+            told.iter().map(|(variable, _)| variable.to_lowercase()).collect::<Vec<_>>(),
+            tables.iter().copied().collect::<Vec<_>>(),
+            "{name}"
+        );
+        let open: BTreeSet<_> =
+            text.lines().filter_map(|line| line.split_once(":table/raincloud-${Stage}-").map(|(_, table)| table)).collect();
         assert_eq!(open, tables, "{name}");
     }
 }

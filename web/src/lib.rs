@@ -1,6 +1,6 @@
 //! What every function needs of the web.
 //!
-//! * [`App`]: the ports and the settings that handlers see;
+//! * [`App`]: the ports that handlers see, and what they count;
 //! * [`routes`]: a router that knows its routes and takes no handler without a gate;
 //! * [`openapi`]: what the API says of itself, made from the handlers' types;
 //! * [`extract`]: the gates [`Caller`], [`Allowed`], [`Admin`], [`SuperAdmin`], [`Public`], [`Attempt`], [`Visitor`], [`Claimant`], and
@@ -37,8 +37,6 @@ pub use routes::Routes;
 pub struct App {
     /// The ports.
     pub ports: Ports,
-    /// The settings.
-    pub settings: Arc<Settings>,
     /// Limits by address; `None` where something before this program limits (the API's throttle on AWS).
     pub throttle: Option<Arc<throttle::Throttle>>,
     /// What handlers count.
@@ -52,20 +50,10 @@ pub struct Counts {
     pub unparsable: AtomicU64,
 }
 
-/// What the API says of the deployment.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The bare host name of the MQTT broker; clients add the port (contract `clients.md` D14).
-    pub mqtt_host: String,
-    /// The bare host name of the credential endpoint. Always told, because claiming by the CLI writes
-    /// an image that refers to it; nothing answers there yet.
-    pub mqtt_cred_host: String,
-}
-
 impl App {
     /// An application without limits by address.
-    pub fn new(ports: Ports, settings: Settings) -> Self {
-        Self { ports, settings: Arc::new(settings), throttle: None, counts: Arc::default() }
+    pub fn new(ports: Ports) -> Self {
+        Self { ports, throttle: None, counts: Arc::default() }
     }
 
     /// The same with limits by address.

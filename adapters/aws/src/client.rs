@@ -43,8 +43,5 @@ impl Sdk {
 pub fn loader() -> ConfigLoader {
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
+    aws_config::defaults(BehaviorVersion::latest()).http_client(https).retry_config(RetryConfig::disabled()).timeout_config(timeouts)
 }

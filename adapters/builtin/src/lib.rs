@@ -2,7 +2,28 @@
 //! machine, or in a function.
 //!
 //! * [`accounts`]: the port `Identity` over `Table`;
-//! * [`clock`]: the ports `Clock` and `Ids` from the operating system.
+//! * [`clock`]: the ports `Clock` and `Ids` from the operating system;
+//! * [`ports`]: all ports, with those of an engine.
 
 pub mod accounts;
 pub mod clock;
+
+use std::sync::Arc;
+
+use shared::{
+    Ports,
+    port::{Rules, federation::Providers, fleet::Fleet, mail::Mail, table::Table},
+};
+
+use self::{
+    accounts::{Accounts, Settings},
+    clock::{RandomIds, SystemClock},
+};
+
+/// All ports over this table, mail, providers and fleet.
+pub fn ports(table: Arc<dyn Table>, mail: Arc<dyn Mail>, providers: Providers, fleet: Arc<dyn Fleet>, rules: Rules) -> Ports {
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+    let settings = Settings::of(rules.oauth.public_url.as_ref());
+    let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
+    Ports { table, fleet, identity, providers: Arc::new(providers), clock, ids, rules }
+}

@@ -4,6 +4,8 @@
 //! * A topic rule: `SELECT encode(*, 'base64') AS payload, topic() AS topic, clientid() AS client,
 //!   timestamp() AS ts`, so that the very bytes arrive.
 //! * Lifecycle events: `$aws/events/presence/…` and `$aws/events/subscriptions/subscribed/…`.
+//! * What a rule says of either, from the queue, if it could not call the function: with the very bytes, but without
+//!   the time. That of the queue is a little later.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
@@ -22,7 +24,13 @@ pub enum UnknownTrigger {
     /// The payload is no base64.
     #[error("the payload is not base64: {0}")]
     Payload(#[from] base64::DecodeError),
+    /// A rule's failure that does not come from the queue.
+    #[error("nobody says when the message came")]
+    Time,
 }
+
+/// Where AWS IoT itself publishes, and nobody else may.
+const LIFECYCLE: &str = "$aws/events/";
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -32,6 +40,12 @@ enum Trigger {
         topic: String,
         client: String,
         ts: i64,
+    },
+    #[serde(rename_all = "camelCase")]
+    Failed {
+        base64_original_payload: String,
+        topic: String,
+        client_id: String,
     },
     #[serde(rename_all = "camelCase")]
     Subscription {
@@ -63,9 +77,17 @@ enum Connection {
     Disconnected,
 }
 
-/// The events of a trigger: one, or one for each topic that was subscribed.
-pub fn parse(trigger: Value) -> Result<Vec<Event>, UnknownTrigger> {
+/// The events of a trigger: one, or one for each topic that was subscribed. What comes from the queue came
+/// to it at this time, ms since the epoch.
+pub fn parse(trigger: Value, queued_at: Option<i64>) -> Result<Vec<Event>, UnknownTrigger> {
     Ok(match serde_json::from_value(trigger)? {
+        Trigger::Failed { base64_original_payload, topic, client_id } => {
+            let payload = STANDARD.decode(base64_original_payload)?;
+            if topic.starts_with(LIFECYCLE) {
+                return parse(serde_json::from_slice(&payload)?, None);
+            }
+            vec![Event::Message { client_id, topic, payload: payload.into(), at: queued_at.ok_or(UnknownTrigger::Time)? }]
+        }
         Trigger::Rule { payload, topic, client, ts } => {
             vec![Event::Message { client_id: client, topic, payload: STANDARD.decode(payload)?.into(), at: ts }]
         }

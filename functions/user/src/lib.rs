@@ -2,12 +2,16 @@
 
 pub mod admin;
 pub mod deployment;
+pub mod event;
 pub mod oauth;
+pub mod trigger;
 pub mod user;
 
 use axum::Router;
 use shared::port::table::TableId;
 use web::{App, Routes, routes::Old};
+
+pub use event::{Event, on_event};
 
 /// The tables that the function uses. Its template lets it use no other.
 pub const TABLES: &[TableId] = &[TableId::Users, TableId::Nodes, TableId::Access, TableId::Identity];

@@ -34,6 +34,18 @@ impl Fleet for Measured {
         self.inner.disconnect(client_id).await
     }
 
+    async fn register(&self, client_id: &str, certificate: &[u8]) -> Result<(), FleetError> {
+        self.inner.register(client_id, certificate).await
+    }
+
+    async fn revoke(&self, client_id: &str, fingerprint: &str) -> Result<(), FleetError> {
+        self.inner.revoke(client_id, fingerprint).await
+    }
+
+    async fn host(&self) -> Result<String, FleetError> {
+        self.inner.host().await
+    }
+
     fn since(&self) -> i64 {
         self.inner.since()
     }

@@ -24,10 +24,11 @@ pub(super) async fn issue(
     beside: Vec<Write>,
 ) -> Result<String> {
     for _ in 0..TRIES {
-        if let Some(Registration { revoked: false, certificate, .. }) = &known
-            && certificate::public_key_of(certificate) == Some(csr.public_key.clone())
+        if let Some(known @ Registration { revoked: false, .. }) = &known
+            && certificate::public_key_of(&known.certificate) == Some(csr.public_key.clone())
         {
-            return Ok(to_pem(certificate));
+            certificate::open(ports, node, known).await?;
+            return Ok(to_pem(&known.certificate));
         }
         let authority = Authority::open(ports).await?;
         let issued = NewCertificate::of(authority.issue(node.node(), &csr.public_key, ports.clock.now())?);

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error, Ports, Refusal, Result,
-    access::{Admin, Grant, Load, SuperAdmin},
+    access::{Admin, Grant, Load, SuperAdmin, role::Itself},
     claim::{authority::Authority, csr::Csr, issue::to_pem},
     id::NodeId,
     port::table::Cursor,
@@ -66,18 +66,21 @@ pub async fn revoke(ports: &Ports, _: &Admin, node: NodeId) -> Result<()> {
 pub async fn add(ports: &Ports, _: &SuperAdmin, csr: &Csr) -> Result<String> {
     let node = Grant::trusted_because("a super admin adds a node", csr.node.clone());
     if let Some(known) = certificate::of(ports, &node).await? {
-        return again(&known, csr);
+        return again(ports, &node, &known, csr).await;
     }
     let authority = Authority::open(ports).await?;
     let issued = NewCertificate::of(authority.issue(node.node(), &csr.public_key, ports.clock.now())?);
     match certificate::replace(ports, &node, None, &issued, Vec::new()).await {
         // Somebody else was faster.
-        Err(error) if error.is_conflict() => again(&certificate::of(ports, &node).await?.ok_or(error)?, csr),
+        Err(error) if error.is_conflict() => again(ports, &node, &certificate::of(ports, &node).await?.ok_or(error)?, csr).await,
         added => added.map(|()| to_pem(&issued.der)),
     }
 }
 
-fn again(known: &Registration, csr: &Csr) -> Result<String> {
-    let same = !known.revoked && certificate::public_key_of(&known.certificate).as_ref() == Some(&csr.public_key);
-    if same { Ok(to_pem(&known.certificate)) } else { Err(Error::Refused(Refusal::NodeExists)) }
+async fn again(ports: &Ports, node: &Grant<Itself>, known: &Registration, csr: &Csr) -> Result<String> {
+    if known.revoked || certificate::public_key_of(&known.certificate).as_ref() != Some(&csr.public_key) {
+        return Err(Error::Refused(Refusal::NodeExists));
+    }
+    certificate::open(ports, node, known).await?;
+    Ok(to_pem(&known.certificate))
 }

@@ -1,5 +1,14 @@
 //! Which certificate is which node's. A certificate is known by its fingerprint, so it may come from
 //! any CA (design: the certificate rule). The node's own record keeps the whole of it, for the public key.
+//!
+//! A broker that does not go by these records is told ([`Fleet::register`](crate::port::fleet::Fleet::register)),
+//! in an order such that no interruption leaves a certificate that opens connections and has no record, and
+//! such that the same request once more puts right what was left undone:
+//!
+//! * a new certificate is written first, with the fingerprint of the one before it; then the one before it is
+//!   revoked and the new one registered. Asked again, both are done again (`open`); and before it is
+//!   replaced in turn, what it replaced is revoked once more;
+//! * to revoke, the broker is told first, and then it is written: cut off is what was to be cut off.
 
 use ring::digest::{SHA256, digest};
 use x509_parser::parse_x509_certificate;
@@ -69,6 +78,8 @@ pub struct Registration {
     /// It proves nothing any more.
     pub revoked: bool,
     fingerprint: String,
+    /// The fingerprint of the one before it.
+    former: Option<String>,
     /// Changes with the record.
     pub(crate) version: u64,
 }
@@ -85,6 +96,7 @@ impl Registration {
                 certificate: record.bytes("certificate").unwrap_or_default().to_vec(),
                 revoked: record.bool("revoked")?,
                 fingerprint: record.str("fingerprint")?.to_owned(),
+                former: record.str("former").map(str::to_owned),
                 version: record.version,
             })
         };
@@ -179,23 +191,43 @@ async fn store(
     let NewCertificate { fingerprint, der } = certificate;
     let (text, now) = (fingerprint.to_string(), ports.clock.now());
     let unchanged = before.map_or(When::Absent, |before| When::Version(before.version));
+    let old = before.map(|before| before.fingerprint.as_str()).filter(|old| *old != text);
+    let older = before.and_then(|before| before.former.as_deref());
+    let mut node = Merge::new(key(id, SORT))
+        .set("fingerprint", text.as_str())
+        .set("certificate", Value::Bytes(der.clone()))
+        .set("registered_at", now)
+        .set("revoked", false)
+        .when(unchanged);
+    if let Some(old) = old {
+        node = node.set("former", old);
+        if let Some(older) = older {
+            ports.fleet.revoke(id.as_str(), older).await?;
+        }
+    }
     let mut writes = vec![
-        Write::Merge(
-            Merge::new(key(id, SORT))
-                .set("fingerprint", text.as_str())
-                .set("certificate", Value::Bytes(der.clone()))
-                .set("registered_at", now)
-                .set("revoked", false)
-                .when(unchanged),
-        ),
+        Write::Merge(node),
         Write::put(fingerprint_key(fingerprint), [("node", Value::from(id.as_str())), ("revoked", false.into())], unknown),
         Write::put(Key::new(TableId::Nodes, REGISTRY, id.as_str()), [("registered_at", now)], When::Always),
     ];
     writes.extend(beside);
-    let old = before.map(|before| before.fingerprint.as_str()).filter(|old| *old != text);
     writes.extend(old.map(|old| [mark_revoked(old), note_revocation(ports, id)]).into_iter().flatten());
     ports.table.write(Batch::new(writes)?).await?;
+    tell(ports, id, old.or(older), der).await?;
     if old.is_some() { Ok(ports.fleet.disconnect(id.as_str()).await?) } else { Ok(()) }
+}
+
+/// Has the broker know what is written, if it was not told in full when it was written. For who asks for the
+/// node's certificate once more.
+pub(crate) async fn open(ports: &Ports, node: &Grant<Itself>, known: &Registration) -> Result<()> {
+    tell(ports, node.node(), known.former.as_deref(), &known.certificate).await
+}
+
+async fn tell(ports: &Ports, id: &NodeId, former: Option<&str>, certificate: &[u8]) -> Result<()> {
+    if let Some(former) = former {
+        ports.fleet.revoke(id.as_str(), former).await?;
+    }
+    Ok(ports.fleet.register(id.as_str(), certificate).await?)
 }
 
 /// For the broker's process, which may be another.
@@ -216,11 +248,13 @@ fn mark_revoked(fingerprint: &str) -> Write {
 /// The node's certificate proves nothing any more, and its connection ends. 1 get, 1 batch.
 pub async fn revoke(ports: &Ports, node: &Grant<Itself>) -> Result<()> {
     let id = node.node();
-    let record = ports.table.get(&key(id, SORT)).await?.ok_or(Refusal::InvalidNodeId)?;
-    let fingerprint = record.str("fingerprint").ok_or(Error::Corrupt("node"))?;
+    let known = of(ports, node).await?.ok_or(Refusal::InvalidNodeId)?;
+    for fingerprint in known.former.iter().chain([&known.fingerprint]) {
+        ports.fleet.revoke(id.as_str(), fingerprint).await?;
+    }
     let writes = vec![
-        Write::Merge(Merge::new(key(id, SORT)).set("revoked", true).when(When::Version(record.version))),
-        mark_revoked(fingerprint),
+        Write::Merge(Merge::new(key(id, SORT)).set("revoked", true).when(When::Version(known.version))),
+        mark_revoked(&known.fingerprint),
         note_revocation(ports, id),
     ];
     ports.table.write(Batch::new(writes)?).await?;

@@ -84,7 +84,7 @@ async fn a_user_claims_an_id_and_a_certificate_for_it() {
     assert!(!parsed.basic_constraints().unwrap().unwrap().value.ca);
     let hosts = json!({ "csr": key.csr(&node), "send_mqtt_host": true, "node_policies": "mqtt,videostream" });
     let told = call(&cloud, Some(&user), "/claim/verify", &hosts).await.expect(200);
-    assert_eq!((&told["mqtt_host"], &told["mqtt_cred_host"]), (&json!("mqtt.cloud.test"), &json!("cred.cloud.test")));
+    assert_eq!((&told["mqtt_host"], &told["mqtt_cred_host"]), (&json!("mqtt.cloud.test"), &json!("mqtt.cloud.test")));
     let nodes = cloud.call(Call::get("/v1/user/nodes").by(&user.access)).await.expect(200);
     assert_eq!(nodes["nodes"], json!([]), "a claim is no mapping");
 }
@@ -297,7 +297,7 @@ async fn a_chip_with_a_registered_secret_claims_for_itself() {
     let answer = chip.answer(&asked, SECRET, &key.csr(MAC)).await;
     let told = answer.expect(200);
     assert!(answer.body.len() < 3072);
-    assert_eq!((&told["mqtt_host"], &told["mqtt_cred_host"]), (&json!("mqtt.cloud.test"), &json!("cred.cloud.test")));
+    assert_eq!((&told["mqtt_host"], &told["mqtt_cred_host"]), (&json!("mqtt.cloud.test"), &json!("mqtt.cloud.test")));
     let first = certificate(&told);
     assert_eq!(counts_for(&cloud, &first).await.as_deref(), Some(MAC));
     let why = chip.answer(&asked, SECRET, &key.csr(MAC)).await.expect_failure(400, 100_012);

@@ -1,6 +1,8 @@
 //! The two ways in, and all that both do around a router, so that they answer alike.
 
 #[cfg(feature = "lambda")]
+pub mod events;
+#[cfg(feature = "lambda")]
 pub mod lambda;
 #[cfg(feature = "lambda")]
 pub mod metrics;

@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::{
+    oauth::PublicUrl,
     port::{
         clock::{Clock, Ids},
         federation::Person,
@@ -58,6 +59,18 @@ pub struct Settings {
     pub issuer: String,
     /// An `iss` of tokens given before, which are good until they expire.
     pub former_issuer: Option<String>,
+}
+
+/// `iss` of tokens where the owner has set no public URL. It is checked together with a key of the installation's own, so it need not tell
+/// installations apart, and a machine may change its name without ending sessions.
+const ISSUER: &str = "raincloud";
+
+impl Settings {
+    /// Those of a cloud that is reached under this URL.
+    pub fn of(public_url: Option<&PublicUrl>) -> Self {
+        let issuer = public_url.map_or(ISSUER, PublicUrl::as_str).to_owned();
+        Self { issuer, former_issuer: Some(ISSUER.to_owned()) }
+    }
 }
 
 /// Accounts over a table.

@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use shared::port::{
     clock::Clock,
-    table::{Batch, Key, Page, Query, Record, Table, TableError},
+    table::{AddError, Batch, Key, Page, Query, Record, Table, TableError},
 };
 use tokio::{
     sync::{
@@ -176,8 +176,8 @@ enum Fault {
     Sql(#[from] rusqlite::Error),
     #[error("a record of the table {0} is damaged: {1}")]
     Damaged(&'static str, String),
-    #[error("the field {0} holds no number, or one that grew too large")]
-    Add(String),
+    #[error(transparent)]
+    Add(#[from] AddError),
     #[error("the system gave no random bytes")]
     Random,
     #[error("too many writes wait")]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params};
-use shared::port::table::{Cursor, Direction, Key, MAX_PAGE_BYTES, Page, Query, Range, Record};
+use shared::port::table::{Cursor, Direction, Key, MAX_PAGE_BYTES, Page, Query, Range, Record, Stored};
 use tokio::{sync::Semaphore, task};
 
-use super::{Fault, SharedConnection, row::Stored};
+use super::{Fault, SharedConnection, row};
 
 /// The connections for reading.
 pub(super) struct Readers {
@@ -61,7 +61,7 @@ pub(super) fn stored(connection: &Connection, key: &Key, now: i64) -> Result<Opt
     )?;
     let found = select.query_row(params![key.table.name(), key.partition, key.sort, now], |row| {
         let fields = row.get_ref(2)?.as_str()?;
-        Ok(Stored::parse(key.clone(), row.get(0)?, row.get(1)?, fields))
+        Ok(row::parse(key.clone(), row.get(0)?, row.get(1)?, fields))
     });
     found.optional()?.transpose()
 }
@@ -93,7 +93,7 @@ pub(super) fn page(connection: &Connection, query: &Query, now: i64) -> Result<P
     while let Some(row) = rows.next()? {
         let key = Key::new(query.table, query.partition.clone(), row.get::<_, String>(0)?);
         let fields = row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?;
-        let record = Stored::parse(key, row.get(1)?, row.get(2)?, fields)?.record;
+        let record = row::parse(key, row.get(1)?, row.get(2)?, fields)?.record;
         bytes += record.size();
         if page.records.len() == limit || (!page.records.is_empty() && bytes > MAX_PAGE_BYTES) {
             page.next = page.records.last().map(|last| Cursor::at(last.key.sort.clone()));

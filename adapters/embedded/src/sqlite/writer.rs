@@ -10,11 +10,11 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use rusqlite::{Connection, TransactionBehavior, params};
 use shared::port::{
     clock::Clock,
-    table::{Batch, Field, Key, Record, TableError, When, Write},
+    table::{Batch, Key, MAX_RECORD_BYTES, Record, Stored, TableError, When, Write},
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Fault, SharedConnection, read, row::Stored};
+use super::{Fault, SharedConnection, read, row};
 
 /// After so many writes a transaction takes no further batch, so that the first does not wait for ever.
 const GROUP: usize = 1000;
@@ -235,18 +235,17 @@ impl<'a> Plan<'a> {
         for (index, (write, stored)) in batch.writes().iter().zip(found).enumerate() {
             match write {
                 Write::Put { key, fields, expires, .. } => {
-                    let mut stored = Stored::empty(key);
-                    let fields = fields.iter().map(|(name, value)| (name.clone(), Field { value: value.clone(), at: None }));
-                    (stored.record.fields, stored.record.expires) = (fields.collect(), *expires);
-                    plan.steps.push(Step::Store(stored));
+                    plan.steps.push(Step::Store(Stored::put(key, fields, *expires)));
                 }
                 Write::Merge(merge) => {
                     if batch.writes().len() == 1 {
                         plan.before = stored.as_ref().map(|stored| stored.record.clone());
                     }
                     let mut stored = stored.unwrap_or_else(|| Stored::empty(&merge.key));
-                    if stored.merge(merge)? {
-                        stored.check_size(index)?;
+                    if stored.merge(merge).map_err(Fault::from)? {
+                        if stored.size() > MAX_RECORD_BYTES {
+                            return Err(TableError::TooLarge(index).into());
+                        }
                         plan.steps.push(Step::Store(stored));
                     }
                 }
@@ -264,7 +263,7 @@ fn store(connection: &Connection, stored: &Stored, version: i64) -> Result<(), F
         "INSERT INTO record (tbl, partition, sort, version, expires, fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT DO UPDATE SET version = excluded.version, expires = excluded.expires, fields = excluded.fields",
     )?;
-    upsert.execute(params![key.table.name(), key.partition, key.sort, version, expires, stored.text()?])?;
+    upsert.execute(params![key.table.name(), key.partition, key.sort, version, expires, row::text(stored)?])?;
     Ok(())
 }
 

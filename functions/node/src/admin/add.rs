@@ -4,7 +4,7 @@
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shared::{Refusal, claim::csr::Csr, node::administer};
+use shared::{Error, Refusal, claim::csr::Csr, node::administer};
 use web::{App, Body, Result, SuperAdmin, reply::Created};
 
 /// What is asked for.
@@ -29,6 +29,6 @@ pub struct Reply {
 pub async fn post(SuperAdmin(admin): SuperAdmin, State(app): State<App>, Body(request): Body<Request>) -> Result<Created<Reply>> {
     let csr: Csr = request.csr.as_deref().ok_or(Refusal::InvalidCsr("there is none"))?.parse()?;
     let certificate = administer::add(&app.ports, &admin, &csr).await?;
-    let mqtt_host = app.settings.mqtt_host.clone();
+    let mqtt_host = app.ports.fleet.host().await.map_err(Error::from)?;
     Ok(Created(Reply { node_id: csr.node.to_string(), certificate, mqtt_host }))
 }

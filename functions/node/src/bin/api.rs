@@ -1,10 +1,8 @@
 //! The Lambda behind the node function's routes.
 
-use web::{App, Settings, door::lambda};
+use web::{App, door::lambda};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let local = embedded::local::from_env()?;
-    let settings = Settings { mqtt_cred_host: local.host.clone(), mqtt_host: local.host };
-    lambda::run(node::router(App::new(local.ports, settings))).await
+    lambda::run(node::router(App::new(aws::env::ports()?))).await
 }

@@ -1,20 +1,18 @@
-//! The Lambda behind topic rules and lifecycle events. A failure goes back to the caller, so that the
-//! event is tried again or ends in the queue for failures.
+//! The Lambda behind topic rules and lifecycle events.
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde_json::Value;
-use web::{App, Settings};
+use web::{
+    App,
+    door::events::{self, Error, Trigger},
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let local = embedded::local::from_env()?;
-    let app = App::new(local.ports, Settings { mqtt_cred_host: local.host.clone(), mqtt_host: local.host });
-    run(service_fn(|event: LambdaEvent<Value>| handle(&app, event.payload))).await
-}
-
-async fn handle(app: &App, trigger: Value) -> Result<(), Error> {
-    for event in node::trigger::parse(trigger)? {
-        node::on_event(app, event).await?;
-    }
-    Ok(())
+    let app = App::new(aws::env::ports()?);
+    events::run(async |Trigger { payload, queued_at }| {
+        for event in node::trigger::parse(payload, queued_at)? {
+            node::on_event(&app, event).await?;
+        }
+        Ok(())
+    })
+    .await
 }

@@ -8,7 +8,7 @@ use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
-    Refusal,
+    Error, Refusal,
     claim::{csr::Csr, proof, verify},
 };
 use web::{App, Body, Claimant, Query, Result};
@@ -64,6 +64,7 @@ pub async fn post(
     // What a node is told it keeps for ever, before what its firmware was built with: never a name that means
     // itself to it.
     let own = |name: &str| name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    let host = |name: &String| (told && !own(name)).then(|| name.clone());
-    Ok(Json(Reply { certificate, mqtt_host: host(&app.settings.mqtt_host), mqtt_cred_host: host(&app.settings.mqtt_cred_host) }))
+    let host = if told { Some(app.ports.fleet.host().await.map_err(Error::from)?) } else { None };
+    let mqtt_host = host.filter(|name| !own(name));
+    Ok(Json(Reply { certificate, mqtt_cred_host: mqtt_host.clone(), mqtt_host }))
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Field, Key, MAX_MERGE_FIELDS, MAX_RECORD_BYTES, MAX_WRITES, Record, Value};
+use super::{
+    Key, MAX_BATCH_BYTES, MAX_MERGE_FIELDS, MAX_NAME_BYTES, MAX_RECORD_BYTES, MAX_WRITES, Record, Value,
+    record::{empty_size, field_size},
+};
 
 /// What must hold of the record as it stands for a write to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ pub struct Merge {
     pub changes: BTreeMap<String, Change>,
     /// Only touch fields whose own stored time is older than this, and store it with those that are
     /// touched; a field without a time is older than any. A field that is removed keeps its time too,
-    /// unseen, until the record goes or a Put replaces it (name + 9 bytes of the record's size). If
+    /// unseen, until the record goes or a Put replaces it, and counts towards the record's size. If
     /// every field is too new, nothing is written: expiry and version stay. So repeated and reversed
     /// deliveries end alike. Changes without `newer_than` always happen and leave no time.
     pub newer_than: Option<i64>,
@@ -120,6 +123,21 @@ impl Merge {
         self.when = when;
         self
     }
+
+    fn is_valid(&self) -> bool {
+        let adds = self.changes.values().any(|change| matches!(change, Change::Add(_)));
+        (1..=MAX_MERGE_FIELDS).contains(&self.changes.len()) && !(adds && self.newer_than.is_some())
+    }
+
+    /// Bytes that this change leaves of the field.
+    pub(super) fn field_size(&self, name: &str, change: &Change) -> usize {
+        let timed = self.newer_than.is_some();
+        match change {
+            Change::Set(value) => field_size(name, Some(value), timed),
+            Change::Add(amount) => field_size(name, Some(&Value::Int(*amount)), timed),
+            Change::Remove => field_size(name, None, timed),
+        }
+    }
 }
 
 /// One write.
@@ -174,6 +192,30 @@ impl Write {
             Self::Put { when, .. } | Self::Merge(Merge { when, .. }) | Self::Delete { when, .. } | Self::Check { when, .. } => when,
         }
     }
+
+    /// Bytes of the record that it makes where there is none, or names.
+    pub fn size(&self) -> usize {
+        let fields = match self {
+            Self::Put { fields, .. } => fields.iter().map(|(name, value)| field_size(name, Some(value), false)).sum(),
+            Self::Merge(merge) => merge.changes.iter().map(|(name, change)| merge.field_size(name, change)).sum(),
+            Self::Delete { .. } | Self::Check { .. } => 0,
+        };
+        empty_size(self.key()) + fields
+    }
+
+    /// Every field that it or its condition names.
+    fn names(&self) -> impl Iterator<Item = &String> {
+        let (put, merged) = match self {
+            Self::Put { fields, .. } => (Some(fields.keys()), None),
+            Self::Merge(merge) => (None, Some(merge.changes.keys())),
+            Self::Delete { .. } | Self::Check { .. } => (None, None),
+        };
+        let asked = match self.when() {
+            When::FieldEq(name, _) | When::FieldLess(name, _) => Some(name),
+            When::Always | When::Absent | When::Present | When::Version(_) => None,
+        };
+        put.into_iter().flatten().chain(merged.into_iter().flatten()).chain(asked)
+    }
 }
 
 /// Why a batch cannot be: the same on every engine, found before anything is sent.
@@ -191,7 +233,11 @@ pub enum BatchError {
     /// The write with this index has an empty or too long key.
     #[error("write {0} has an invalid key")]
     InvalidKey(usize),
-    /// The write with this index is larger than [`MAX_RECORD_BYTES`].
+    /// The write with this index names a field with no name or one of more than [`MAX_NAME_BYTES`].
+    #[error("write {0} names an invalid field")]
+    InvalidField(usize),
+    /// The write with this index is larger than [`MAX_RECORD_BYTES`], or with those before it than
+    /// [`MAX_BATCH_BYTES`].
     #[error("write {0} is too large")]
     TooLarge(usize),
     /// The Merge with this index names no field, more than [`MAX_MERGE_FIELDS`], or an `Add` beside
@@ -213,7 +259,7 @@ impl Batch {
         if writes.len() > MAX_WRITES {
             return Err(BatchError::TooMany);
         }
-        let mut keys = HashSet::new();
+        let (mut keys, mut bytes) = (HashSet::new(), 0);
         for (index, write) in writes.iter().enumerate() {
             if !write.key().is_valid() {
                 return Err(BatchError::InvalidKey(index));
@@ -221,7 +267,18 @@ impl Batch {
             if !keys.insert(write.key()) {
                 return Err(BatchError::KeyTwice(index));
             }
-            check_size(index, write)?;
+            if write.names().any(|name| !(1..=MAX_NAME_BYTES).contains(&name.len())) {
+                return Err(BatchError::InvalidField(index));
+            }
+            if let Write::Merge(merge) = write
+                && !merge.is_valid()
+            {
+                return Err(BatchError::InvalidMerge(index));
+            }
+            bytes += write.size();
+            if write.size() > MAX_RECORD_BYTES || bytes > MAX_BATCH_BYTES {
+                return Err(BatchError::TooLarge(index));
+            }
         }
         Ok(Self(writes))
     }
@@ -235,30 +292,4 @@ impl Batch {
     pub fn writes(&self) -> &[Write] {
         &self.0
     }
-}
-
-fn check_size(index: usize, write: &Write) -> Result<(), BatchError> {
-    let size = match write {
-        Write::Put { key, fields, .. } => Record {
-            key: key.clone(),
-            fields: fields.iter().map(|(name, value)| (name.clone(), Field { value: value.clone(), at: None })).collect(),
-            version: 0,
-            expires: None,
-        }
-        .size(),
-        Write::Merge(merge) => {
-            let adds = merge.changes.values().any(|change| matches!(change, Change::Add(_)));
-            let count = merge.changes.len();
-            if count == 0 || count > MAX_MERGE_FIELDS || (adds && merge.newer_than.is_some()) {
-                return Err(BatchError::InvalidMerge(index));
-            }
-            let sizes = merge.changes.iter().map(|(name, change)| match change {
-                Change::Set(value) => name.len() + value.size(),
-                Change::Remove | Change::Add(_) => name.len(),
-            });
-            sizes.sum()
-        }
-        Write::Delete { .. } | Write::Check { .. } => 0,
-    };
-    if size > MAX_RECORD_BYTES { Err(BatchError::TooLarge(index)) } else { Ok(()) }
 }

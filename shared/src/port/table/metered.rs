@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Batch, Change, Key, Merge, Page, Query, Record, Table, TableError, Value, Write};
+use super::{Batch, Key, Merge, Page, Query, Record, Table, TableError, Write, record::field_size};
 
 /// Bytes of one read unit.
 const READ_UNIT: usize = 4 * 1024;
@@ -154,7 +154,7 @@ impl Table for Metered {
             [Write::Merge(merge)] => Some(merge.clone()),
             _ => None,
         };
-        let sizes: Vec<usize> = batch.writes().iter().map(sent).collect();
+        let sizes: Vec<usize> = batch.writes().iter().map(Write::size).collect();
         // Nothing is awaited before this, so the write's place is that of the first poll here too.
         let outcome = self.inner.write(batch).await;
         let factor = if sizes.len() > 1 { 2 } else { 1 };
@@ -177,34 +177,12 @@ fn size(record: Option<&Record>) -> usize {
     record.map_or(0, Record::size)
 }
 
-fn field(name: &str, value: usize) -> usize {
-    name.len() + value + 9
-}
-
-/// Bytes of a write as far as its caller knows.
-fn sent(write: &Write) -> usize {
-    let key = write.key().partition.len() + write.key().sort.len();
-    key + match write {
-        Write::Put { fields, .. } => fields.iter().map(|(name, value)| field(name, value.size())).sum(),
-        Write::Merge(merge) => merge.changes.iter().map(|(name, change)| changed(name, change)).sum(),
-        Write::Delete { .. } | Write::Check { .. } => 0,
-    }
-}
-
-fn changed(name: &str, change: &Change) -> usize {
-    match change {
-        Change::Set(value) => field(name, value.size()),
-        Change::Add(amount) => field(name, Value::Int(*amount).size()),
-        Change::Remove => 0,
-    }
-}
-
 /// Bytes of a record after a Merge of which every field was newer.
 fn merged(before: &Record, merge: &Merge) -> usize {
     let (mut added, mut gone) = (0, 0);
     for (name, change) in &merge.changes {
-        added += changed(name, change);
-        gone += before.fields.get(name).map_or(0, |before| field(name, before.value.size()));
+        added += merge.field_size(name, change);
+        gone += before.fields.get(name).map_or(0, |before| field_size(name, Some(&before.value), before.at.is_some()));
     }
     before.size() + added - gone
 }

@@ -11,25 +11,30 @@
 mod batch;
 mod cursor;
 mod record;
+mod stored;
 
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod metered;
+pub mod retrying;
 
 pub use batch::{Batch, BatchError, Change, Merge, When, Write};
 pub use cursor::{Cursor, CursorError};
-pub use record::{Field, Key, MAX_RECORD_BYTES, Record, TableId, Value};
+pub use record::{Field, Key, MAX_NAME_BYTES, MAX_RECORD_BYTES, Record, TableId, Value};
+pub use stored::{AddError, Stored};
 
 use async_trait::async_trait;
 
 /// Writes a batch may hold.
 pub const MAX_WRITES: usize = 100;
+/// Bytes of all records that a batch writes or checks.
+pub const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Fields one Merge may name.
 pub const MAX_MERGE_FIELDS: usize = 50;
 /// Bytes of records in one page of a query, but always at least one record.
 pub const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
-/// Which part of a partition to read.
+/// Which part of a partition to read. Bounds are at most as long as a sort key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Range {
     /// Sort keys that begin with this; the empty string takes the whole partition.
@@ -87,7 +92,8 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// Why an operation failed. Nothing was changed.
+/// Why an operation failed. Nothing was changed, unless an engine across a network says that it got no
+/// answer: only that the caller can't know.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The write with this index in the batch found its [`When`] false; the first such one.
@@ -100,7 +106,7 @@ pub enum TableError {
     /// The engine failed. `retry` says whether the same call may succeed later.
     #[error("storage failed: {source}")]
     Engine {
-        /// Worth a retry.
+        /// Worth a retry; nothing was changed.
         retry: bool,
         /// What the engine said.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -129,6 +135,7 @@ pub trait Table: Send + Sync + 'static {
     /// Does every write, or none of them, and is durable when it returns. For a batch of a single
     /// [`Merge`] the record as it was before comes back; otherwise `None`.
     ///
-    /// The write takes its place in the engine's order when the returned future is **first polled**.
+    /// On an engine in this process the write takes its place in the order of all when the returned
+    /// future is **first polled**. Across a network only writes that follow an answer are in order.
     async fn write(&self, batch: Batch) -> Result<Option<Record>, TableError>;
 }

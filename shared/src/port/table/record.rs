@@ -2,8 +2,18 @@
 
 use std::collections::BTreeMap;
 
-/// Bytes a record may have: its key, and of each field the name and the value.
+/// Bytes a record may have, as [`Record::size`] counts them: never less than `DynamoDB` does, so that
+/// what fits here fits there.
 pub const MAX_RECORD_BYTES: usize = 400 * 1024;
+/// Bytes of a field's name: 1 to so many.
+pub const MAX_NAME_BYTES: usize = 32 * 1024;
+
+/// Bytes of every record beside its key and its fields: the key's names, version and expiry.
+const RECORD: usize = 48;
+/// Bytes of a number at most: two digits take one byte.
+const NUMBER: usize = 12;
+/// Bytes by which what is kept of a field is told from the rest.
+const MARK: usize = 1;
 
 /// The tables. Each domain module begins with the keys, a sample and the cost of what it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,7 +63,8 @@ impl Key {
         Self { table, partition: partition.into(), sort: sort.into() }
     }
 
-    pub(super) fn is_valid(&self) -> bool {
+    /// May a record stand here? If not, there is none.
+    pub fn is_valid(&self) -> bool {
         (1..=2048).contains(&self.partition.len()) && (1..=1024).contains(&self.sort.len())
     }
 }
@@ -77,8 +88,10 @@ impl Value {
     /// Bytes that count towards [`MAX_RECORD_BYTES`].
     pub fn size(&self) -> usize {
         match self {
-            Self::Str(text) | Self::Json(text) => text.len(),
-            Self::Int(_) => 8,
+            Self::Str(text) => text.len(),
+            // It is kept apart from text by a map with one name.
+            Self::Json(text) => 8 + text.len(),
+            Self::Int(_) => NUMBER,
             Self::Bool(_) => 1,
             Self::Bytes(bytes) => bytes.len(),
         }
@@ -132,11 +145,23 @@ pub struct Record {
     pub expires: Option<i64>,
 }
 
+/// Bytes of what is kept of a field: its value, if it has one, and its time, if it has one, each under
+/// its name.
+pub(super) fn field_size(name: &str, value: Option<&Value>, timed: bool) -> usize {
+    let value = value.map_or(0, |value| MARK + name.len() + value.size());
+    value + if timed { MARK + name.len() + NUMBER } else { 0 }
+}
+
+/// Bytes of a record without fields.
+pub(super) fn empty_size(key: &Key) -> usize {
+    RECORD + key.partition.len() + key.sort.len()
+}
+
 impl Record {
     /// Bytes that count towards [`MAX_RECORD_BYTES`].
     pub fn size(&self) -> usize {
-        let fields: usize = self.fields.iter().map(|(name, field)| name.len() + field.value.size() + 9).sum();
-        self.key.partition.len() + self.key.sort.len() + fields
+        let fields = self.fields.iter().map(|(name, field)| field_size(name, Some(&field.value), field.at.is_some()));
+        empty_size(&self.key) + fields.sum::<usize>()
     }
 
     /// The text of a `Str` field.

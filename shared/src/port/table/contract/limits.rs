@@ -1,12 +1,15 @@
 //! What is refused before it is sent, and that everything up to there works.
 
 use super::{Harness, assert_conflict, assert_too_large, begin, done, json, key, merge, put, there, write};
-use crate::port::table::{Batch, BatchError, Key, MAX_MERGE_FIELDS, MAX_RECORD_BYTES, MAX_WRITES, Merge, TableId, Value, When, Write};
+use crate::port::table::{
+    Batch, BatchError, Key, MAX_MERGE_FIELDS, MAX_NAME_BYTES, MAX_RECORD_BYTES, MAX_WRITES, Merge, TableId, Value, When, Write,
+};
 
 pub(super) async fn all(harness: &dyn Harness) {
     refused();
     largest_batch(harness).await;
     largest_record(harness).await;
+    largest_fields(harness).await;
     largest_merge(harness).await;
     too_large_a_merge(harness).await;
     longest_keys(harness).await;
@@ -14,7 +17,7 @@ pub(super) async fn all(harness: &dyn Harness) {
 
 /// A Put whose record is exactly so large.
 fn put_sized(key: &Key, size: usize) -> Write {
-    let overhead = key.partition.len() + key.sort.len() + "f".len() + 9;
+    let overhead = put(key, "", When::Always).size();
     put(key, "x".repeat(size - overhead), When::Always)
 }
 
@@ -40,6 +43,12 @@ fn refused() {
         (vec![check(Key::new(TableId::Users, text(2049), "a"))], Err(BatchError::InvalidKey(0))),
         (vec![check(Key::new(TableId::Users, text(2048), text(1024)))], Ok(())),
         (vec![fine(1), put_sized(&key("a"), MAX_RECORD_BYTES + 1)], Err(BatchError::TooLarge(1))),
+        ((0..11).map(|number| put_sized(&key(&number.to_string()), MAX_RECORD_BYTES)).collect(), Err(BatchError::TooLarge(10))),
+        (vec![fine(1), Write::put(key("a"), [("", 1)], When::Always)], Err(BatchError::InvalidField(1))),
+        (vec![Write::Merge(merge.clone().set("a", 1).remove(""))], Err(BatchError::InvalidField(0))),
+        (vec![Write::Merge(merge.clone().set(text(MAX_NAME_BYTES + 1), 1))], Err(BatchError::InvalidField(0))),
+        (vec![Write::Merge(merge.clone().set(text(MAX_NAME_BYTES), 1))], Ok(())),
+        (vec![Write::Check { key: key("a"), when: When::FieldEq(String::new(), Value::Int(1)) }], Err(BatchError::InvalidField(0))),
         (vec![put_sized(&key("a"), MAX_RECORD_BYTES)], Ok(())),
         (vec![fine(1), Write::Merge(merge.clone().set("f", text(MAX_RECORD_BYTES)))], Err(BatchError::TooLarge(1))),
         (vec![fine(1), Write::Merge(merge_of(&key("m"), MAX_MERGE_FIELDS + 1))], Err(BatchError::InvalidMerge(1))),
@@ -73,10 +82,10 @@ async fn largest_record(harness: &dyn Harness) {
     let table = begin(harness);
     for (sort, value) in [("str", "x".into()), ("json", json("1")), ("bytes", Value::Bytes(vec![0xff]))] {
         let key = key("limits-record", sort);
-        let room = MAX_RECORD_BYTES - key.partition.len() - key.sort.len() - "f".len() - 9;
+        let room = MAX_RECORD_BYTES - put(&key, "", When::Always).size();
         let value = match value {
             Value::Bytes(_) => Value::Bytes(vec![0xff; room]),
-            Value::Json(_) => json(&"1".repeat(room)),
+            Value::Json(_) => json(&"1".repeat(room - json("").size())),
             _ => Value::Str("\u{1}".repeat(room)),
         };
         done(&*table, put(&key, value.clone(), When::Always)).await;
@@ -100,14 +109,44 @@ async fn largest_merge(harness: &dyn Harness) {
     assert_eq!(record.fields.iter().filter(|(_, field)| field.at == Some(2)).count(), MAX_MERGE_FIELDS);
 }
 
+/// Many fields, which cost the most beside their values: what fits by the port's count fits the engine.
+async fn largest_fields(harness: &dyn Harness) {
+    let table = begin(harness);
+    let least = Value::Int(i64::MIN);
+    for (sort, value, at) in
+        [("str", "".into(), None), ("int", least.clone(), None), ("json", json(""), None), ("timed", least, Some(i64::MIN))]
+    {
+        let key = key("limits-fields", sort);
+        let merge_of = |numbers: &[usize]| {
+            let none = Merge { newer_than: at, expires: Some(i64::MAX), ..Merge::new(key.clone()) };
+            numbers.iter().fold(none, |merge, number| merge.set(format!("{number:0>300}"), value.clone()))
+        };
+        let size_of = |numbers: &[usize]| Write::Merge(merge_of(numbers)).size();
+        let count = (MAX_RECORD_BYTES - size_of(&[])) / (size_of(&[0]) - size_of(&[]));
+        let numbers: Vec<usize> = (0..count).collect();
+        for numbers in numbers.chunks(MAX_MERGE_FIELDS) {
+            merge(&*table, merge_of(numbers)).await.unwrap();
+        }
+        let size = there(&*table, &key).await.size();
+        assert_eq!(size, size_of(&numbers));
+        let more = Merge::new(key.clone()).set("more", "x".repeat(MAX_RECORD_BYTES - size + MARGIN));
+        assert_too_large(&merge(&*table, more).await, 0);
+    }
+}
+
+/// So much larger than the port allows is too large for every engine; between, one may have room that
+/// it need not know of.
+const MARGIN: usize = 64;
+
 /// Only the engine can know.
 async fn too_large_a_merge(harness: &dyn Harness) {
     let table = begin(harness);
     let (large, small) = (key("limits-too-large", "large"), key("limits-too-large", "small"));
-    done(&*table, put_sized(&large, MAX_RECORD_BYTES - 12)).await;
+    let fits = Merge::new(large.clone()).set("g", "xy");
+    let room = Write::Merge(fits.clone()).size() - Write::Check { key: large.clone(), when: When::Always }.size();
+    done(&*table, put_sized(&large, MAX_RECORD_BYTES - room)).await;
     let before = there(&*table, &large).await;
-    // One byte too many for the new field.
-    let change = Merge::new(large.clone()).set("g", "xyz");
+    let change = Merge::new(large.clone()).set("g", "x".repeat(MARGIN));
     assert_too_large(&merge(&*table, change.clone()).await, 0);
     let batch = vec![put(&small, 1, When::Always), Write::Merge(change.clone())];
     assert_too_large(&write(&*table, batch).await, 1);
@@ -115,7 +154,7 @@ async fn too_large_a_merge(harness: &dyn Harness) {
     assert_eq!(table.get(&small).await.unwrap(), None);
     // A condition counts all the same, and to the byte it fits.
     assert_conflict(&merge(&*table, change.when(When::Absent)).await, 0);
-    merge(&*table, Merge::new(large.clone()).set("g", "xy")).await.unwrap();
+    merge(&*table, fits).await.unwrap();
     assert_eq!(there(&*table, &large).await.size(), MAX_RECORD_BYTES);
     // Removing makes room in the same Merge.
     merge(&*table, Merge::new(large.clone()).remove("g").set("h", "yz")).await.unwrap();

@@ -36,6 +36,11 @@ pub trait Harness: Send + Sync {
 
     /// Sets its clock, ms since the epoch.
     fn set_now(&self, ms: i64);
+
+    /// Is it in this process, so that writes take their places as they are first polled?
+    fn in_process(&self) -> bool {
+        true
+    }
 }
 
 /// A clock that stands still until it is set.

@@ -11,7 +11,7 @@ use crate::port::{
     clock::Clock,
     table::{
         Batch, Change, Cursor, Direction, Field, Key, MAX_PAGE_BYTES, MAX_RECORD_BYTES, Merge, Page, Query, Range, Record, Table,
-        TableError, Write,
+        TableError, Write, record::field_size,
     },
 };
 
@@ -89,7 +89,7 @@ fn merged(before: Option<Entry>, merge: &Merge) -> Result<Option<Entry>, TableEr
 
 fn stored_size(entry: &Entry) -> usize {
     let removed = entry.times.keys().filter(|name| !entry.record.fields.contains_key(*name));
-    entry.record.size() + removed.map(|name| name.len() + 9).sum::<usize>()
+    entry.record.size() + removed.map(|name| field_size(name, None, true)).sum::<usize>()
 }
 
 #[async_trait]

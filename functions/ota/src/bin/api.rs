@@ -1,0 +1,8 @@
+//! The Lambda behind the ota function's routes.
+
+use web::{App, door::lambda};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    lambda::run(ota::router(App::new(aws::env::ports()?))).await
+}

@@ -1,0 +1,8 @@
+//! `GET /ota/healthz`, for those who operate the cloud.
+
+use web::{Public, reply::Success};
+
+/// The function answers.
+pub async fn get(_: Public) -> Success {
+    Success::new("alive")
+}

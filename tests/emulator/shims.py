@@ -6,6 +6,8 @@ Each stands alone and is applied before the emulator starts. They touch private 
 
 import asyncio
 import sys
+import threading
+import time
 
 
 def loopback_only():
@@ -102,4 +104,60 @@ def delete_connection():
     iam_actions.extract_resource_arn = extract_resource_arn
 
 
-ALL = [loopback_only, client_certificate, delete_connection, nested_transforms, options_reach_routes]
+def rules_call_as_events():
+    """AWS calls a rule's function three times if it fails, and tells the function's on-failure destination then; if it
+    can't call it at all, the rule's error action. The emulator calls it once.
+
+    AWS acknowledges a message before that. So that tests need not guess how long it takes, `GET /_ministack/handled`
+    answers once everything is handled that has been acknowledged before."""
+    from ministack import app
+    from ministack.services import iot, lambda_svc
+
+    running = set()
+
+    def call(account_id, region, function_arn, event):
+        func, config, _ = lambda_svc._get_func_record_for_ref_in_scope(function_arn, account_id=account_id, region=region)
+        if not func or not config:
+            raise RuntimeError(f"there is no function {function_arn}")
+        record = lambda_svc._execution_record_for_config(func, config)
+        thread = threading.Thread(target=run, args=(record, event), daemon=True)
+        running.add(thread)
+        thread.start()
+
+    def run(record, event):
+        try:
+            for pause in (1, 2, 0):
+                result = lambda_svc._execute_function_with_config_scope(record, event)
+                if not result.get("error"):
+                    return
+                time.sleep(pause)
+            invoke_config = record["event_invoke_configs"]["$LATEST"]
+            destination = invoke_config["DestinationConfig"]["OnFailure"]["Destination"]
+            name = record["config"]["FunctionName"]
+            fail = lambda_svc._route_async_failure
+            lambda_svc._run_with_function_config_scope(record, fail, destination, name, event, result)
+        finally:
+            running.discard(threading.current_thread())
+
+    inspect = app._handle_ses_messages_request
+
+    async def inspect_or_wait(method, path, *more):
+        if path != "/_ministack/handled":
+            return await inspect(method, path, *more)
+        for thread in list(running):
+            while thread.is_alive():
+                await asyncio.sleep(0.005)
+        return 200, {"Content-Type": "application/json"}, b"{}"
+
+    iot._dispatch_rule_to_lambda = call
+    app._handle_ses_messages_request = inspect_or_wait
+
+
+ALL = [
+    loopback_only,
+    client_certificate,
+    delete_connection,
+    nested_transforms,
+    options_reach_routes,
+    rules_call_as_events,
+]

@@ -52,6 +52,21 @@ def nested_transforms():
     engine._parse_template = parse_and_transform
 
 
+def nested_updates():
+    """In a nested stack that is updated, the emulator forgets the attributes that a resource keeps."""
+    from ministack.services import cloudformation
+    from ministack.services.cloudformation import provisioners
+
+    update = provisioners._update_resource
+
+    def update_and_keep(resource_type, physical_id, old, new, stack, logical_id):
+        known = cloudformation._stacks[stack]["_resources"][logical_id]["Attributes"]
+        physical_id, told = update(resource_type, physical_id, old, new, stack, logical_id)
+        return physical_id, {**known, **told}
+
+    provisioners._update_resource = update_and_keep
+
+
 def options_reach_routes():
     """Where an API has no CORS settings, AWS hands OPTIONS to the route as any other method; the emulator refuses."""
     from ministack.services import apigateway
@@ -153,11 +168,37 @@ def rules_call_as_events():
     app._handle_ses_messages_request = inspect_or_wait
 
 
+def letters_are_sent_by_an_identity():
+    """AWS allows SendEmail for the identity of the sender; the emulator for everybody's or nobody's."""
+    from ministack.core import iam_actions
+
+    iam_actions._SES_V2_RESOURCES["outbound-emails"] = ("identity", "FromEmailAddress")
+
+
+def policies_are_attached_to_a_target():
+    """AWS allows AttachPolicy and DetachPolicy for the certificate that they name; the emulator for all or none."""
+    import json
+
+    from ministack.core import iam_actions
+
+    resource = iam_actions.extract_resource_arn
+
+    def extract_resource_arn(service, method, path, headers, body, *rest, **named):
+        if service == "iot" and path.startswith("/target-policies/"):
+            return json.loads(body)["target"]
+        return resource(service, method, path, headers, body, *rest, **named)
+
+    iam_actions.extract_resource_arn = extract_resource_arn
+
+
 ALL = [
     loopback_only,
     client_certificate,
     delete_connection,
     nested_transforms,
+    nested_updates,
     options_reach_routes,
     rules_call_as_events,
+    letters_are_sent_by_an_identity,
+    policies_are_attached_to_a_target,
 ]

@@ -44,6 +44,7 @@ struct Attributes {
 /// Handles what comes until Lambda ends the process. An error goes back to the caller, so that it tries again or
 /// the queue keeps it.
 pub async fn run(handle: impl AsyncFn(Trigger) -> Result<(), Error>) -> Result<(), Error> {
+    lambda_http::tracing::init_default_subscriber();
     let metrics = Metrics::from_env();
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&handle, &metrics, event.payload).await)).await
 }

@@ -16,6 +16,7 @@ use crate::ClientIp;
 
 /// Serves the router until Lambda ends the process.
 pub async fn run(router: Router) -> Result<(), Error> {
+    lambda_http::tracing::init_default_subscriber();
     let measured = from_fn_with_state(Metrics::from_env(), measured);
     lambda_http::run(super::finish(router).layer(map_request(with_address)).layer(measured)).await
 }

@@ -7,7 +7,6 @@ import sys
 import boto3
 import stage as stages
 
-# A function that fails on the batch itself gets it again once the queue shows it again.
 AT_ONCE = 10
 
 
@@ -15,18 +14,21 @@ def main():
     stage = stages.chosen()
     base = stage.outputs("base") or sys.exit(f"There is no stack {stage.stack('base')}")
     sqs, queue = boto3.client("sqs"), base["Failures"]
-    seen, handled = set(), 0
-    # Messages that were looked at are hidden for some minutes, so this ends.
+    handled, failed = 0, []
+    # What was received is hidden for some minutes, so this ends.
     while messages := receive(sqs, queue):
         for function, batch in by_function(stage, messages).items():
-            failed = redrive(function, batch)
+            again = redrive(function, batch)
             for message in batch:
-                seen.add(message["MessageId"])
-                if message["MessageId"] not in failed:
+                if message["MessageId"] in again:
+                    failed.append(message["ReceiptHandle"])
+                else:
                     sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
                     handled += 1
-    print(f"{handled} of {len(seen)} are handled")
-    if handled < len(seen):
+    for receipt in failed:
+        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
+    print(f"{handled} of {handled + len(failed)} are handled")
+    if failed:
         sys.exit("The rest stays in the queue; the functions' logs say why")
 
 

@@ -67,12 +67,5 @@ def test_what_fails_again_stays(user, lamp):
         lamp.report({"Lamp": {"Level": 5}})
         until(lambda: waiting() == 1, "the report is in the queue of failures", seconds=60)
         assert "0 of 1 are handled" in owner.script("redrive", check=False)
-    show_again()
     assert "1 of 1 are handled" in owner.script("redrive")
     assert user.params(lamp.id) == {"Lamp": {"Level": 5}}
-
-
-def show_again():
-    """What was looked at is hidden for five minutes, for which no test waits."""
-    sqs, queue = boto3.client("sqs"), owner.outputs("base")["Failures"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "0"})

@@ -91,7 +91,12 @@ fn every_message_of_a_node_has_one_rule() {
         assert!(topics::may_publish("n1", &topic) && topics::may_publish("n1", &format!("$aws/rules/{name}/{topic}")));
     }
     let lifecycle: BTreeSet<_> = rules.iter().filter(|rule| rule["Of"] == "Connection").map(|rule| text(&rule["From"])).collect();
-    assert_eq!(lifecycle, ["'$aws/events/presence/+/+' WHERE eventType <> 'connect_failed'", "'$aws/events/subscriptions/subscribed/+'"].map(str::to_owned).into());
+    assert_eq!(
+        lifecycle,
+        ["'$aws/events/presence/+/+' WHERE eventType <> 'connect_failed'", "'$aws/events/subscriptions/subscribed/+'"]
+            .map(str::to_owned)
+            .into()
+    );
     assert_eq!(rules.len(), MESSAGES.len() + lifecycle.len());
 }
 

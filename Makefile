@@ -6,7 +6,7 @@ PYTEST := .venv/bin/pytest tests/acceptance
 WORKERS ?= 4
 DENY := $(or $(shell command -v cargo-deny),target/tools/bin/cargo-deny)
 
-.PHONY: run build test unit acceptance lint clean
+.PHONY: run build test unit acceptance lint clean deploy destroy purge redrive deploy-test functions
 
 run: ## Serve, with what is there in ./raincloud-data
 	cargo run --release
@@ -14,7 +14,7 @@ run: ## Serve, with what is there in ./raincloud-data
 build: ## Build target/release/raincloud
 	cargo build --release
 
-test: unit acceptance ## Everything
+test: unit acceptance deploy-test ## Everything
 
 unit: .venv-aws/stamp ## Unit, contract, door and documentation tests
 	cargo test --workspace --all-features
@@ -23,14 +23,19 @@ acceptance: .venv/stamp ## Real clients against the running program; `make accep
 	cargo build --workspace --all-features
 	$(PYTEST)$(if $(TESTS),/$(TESTS)) -n $(WORKERS)
 
-lint: $(DENY) ## Form, clippy, documentation, length of files, dependencies
+lint: $(DENY) .venv-aws/stamp ## Form, clippy, documentation, length of files, templates, dependencies
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	find . -name '*.rs' ! -path './target/*' ! -path '*/tests/*' -exec awk '$(LONG)' {} +
+	.venv-aws/bin/cfn-lint --regions us-east-1 --template $(TEMPLATES)
+	for template in $(TEMPLATES); do \
+		AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv-aws/bin/sam validate --lint --language-extensions --template $$template || exit 1; done
 	$(DENY) check bans licenses sources
 	@if $(DENY) fetch db 2>/dev/null; then $(DENY) check advisories; \
 	else echo "lint: NOT checked: the advisory database cannot be fetched"; fi
+
+TEMPLATES := template-base.yaml template-core.yaml addons/template.yaml $(wildcard functions/*/template.yaml)
 
 # At most 500 lines before a file's own tests.
 define LONG
@@ -57,4 +62,35 @@ target/tools/bin/cargo-deny:
 
 clean: ## Remove what was built; data stays
 	cargo clean
-	rm -rf .venv .venv-aws
+	rm -rf .venv .venv-aws .aws-sam
+
+# --- AWS; docs/deploy.md says how.
+
+LAMBDA ?= $(or $(CARGO_TARGET_DIR),target)/lambda
+FUNCTIONS := user node access ota
+PROGRAMS := $(foreach function,$(FUNCTIONS),$(function)-api $(function)-events)
+
+deploy: functions .venv-aws/stamp ## Make or update the cloud in an AWS account; asks what it must know
+	.venv-aws/bin/python deploy/deploy.py
+
+destroy: .venv-aws/stamp ## End what runs there, keep the data
+	.venv-aws/bin/python deploy/destroy.py
+
+purge: .venv-aws/stamp ## Delete all of it, data too
+	.venv-aws/bin/python deploy/purge.py
+
+redrive: .venv-aws/stamp ## Hand what could not be handled to its function once more
+	.venv-aws/bin/python deploy/redrive.py
+
+deploy-test: functions .venv/stamp .venv-aws/stamp ## Deploy to a local emulator of AWS and test what is there
+	cargo build
+	.venv-aws/bin/python tests/deploy
+
+functions: ## Build target/lambda, for Lambda on this machine's architecture
+	cargo build --profile lambda --locked $(PROGRAMS:%=--bin %) $(foreach function,$(FUNCTIONS),--package $(function) --features $(function)/lambda)
+	deploy/check_glibc.sh $(PROGRAMS:%=$(LAMBDA)/%)
+
+# `sam build` asks for build-UserApi and so on; all is built already.
+build-%: program = $(LAMBDA)/$(shell echo $* | sed 's/\B[A-Z]/-&/' | tr A-Z a-z)
+build-%:
+	cp $(or $(wildcard $(program)/bootstrap),$(program)) "$(ARTIFACTS_DIR)/bootstrap"

@@ -1,10 +1,15 @@
-"""The fixtures: a running cloud, and makers of users, nodes and command lines."""
+"""The fixtures: a running cloud, and makers of users, nodes and command lines. `RAINCLOUD_DEPLOYED` names a file
+that says where a cloud is that was deployed elsewhere; tests of what only a cloud on this machine has are
+skipped then."""
+
+import os
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from support.cli import Cli
 from support.cloud import LocalCloud
+from support.deployed import DeployedCloud
 from support.device import Device
 from support.sdk import Sdk
 from support.simulated import Simulated
@@ -12,6 +17,7 @@ from support.user import User
 from support.wire import Wire
 
 _CLOUDS = pytest.StashKey()
+DEPLOYED = os.environ.get("RAINCLOUD_DEPLOYED")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -28,6 +34,9 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory):
     """The cloud that most tests share. Nobody restarts it."""
+    if DEPLOYED:
+        yield DeployedCloud(DEPLOYED, tmp_path_factory.mktemp("cloud"))
+        return
     cloud = LocalCloud(tmp_path_factory.mktemp("cloud")).start()
     yield cloud
     cloud.close()
@@ -36,6 +45,8 @@ def cloud(tmp_path_factory):
 @pytest.fixture
 def new_cloud(tmp_path, request):
     """Makes clouds that a test has for itself, not started."""
+    if DEPLOYED:
+        pytest.skip("a cloud of one's own is on this machine")
     clouds = request.node.stash.setdefault(_CLOUDS, [])
 
     def make(*flags, env=None):

@@ -31,7 +31,8 @@ fn every_sample_of_an_event_is_used_by_a_function() {
 
 /// In backticks, with a slash, of path characters alone, and relative: addresses and topics are not.
 fn is_path(code: &str) -> bool {
-    let known = ["shared", "web", "functions", "adapters", "broker", "server", "tests", "docs", "packaging", ".ci"];
+    let known =
+        ["shared", "web", "functions", "adapters", "addons", "broker", "deploy", "events", "server", "tests", "docs", "packaging", ".ci"];
     let first = code.split('/').next().unwrap_or_default();
     code.contains('/') && known.contains(&first) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte))
 }

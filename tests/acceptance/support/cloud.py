@@ -92,6 +92,9 @@ class Cloud:
             context.load_cert_chain(credentials.certificate, credentials.key)
         return context
 
+    def caught_up(self):
+        """Returns when everything has been handled that nodes were acknowledged: here at once."""
+
     def code(self, address):
         """The newest code that was sent to this address."""
         raise NotImplementedError

@@ -81,6 +81,7 @@ class Device:
         if not self.connected:
             self.close()
             raise Refused("the broker refused the client" if self.connected is False else "the broker ended the connection")
+        self.cloud.caught_up()
         return self
 
     def close(self):
@@ -122,6 +123,7 @@ class Device:
         )
         if info.mid not in self.acknowledged:
             raise Dropped(f"the broker hung up on a message to {topic or suffix}")
+        self.cloud.caught_up()
         return info.mid
 
     def subscribe(self, topic, qos=1):

@@ -38,6 +38,7 @@ class Wire:
     """A TLS connection as a node on which packets are written by hand."""
 
     def __init__(self, cloud, credentials, *, client_id=None, username=None, keep_alive=120, alpn=None, port=None):
+        self.cloud = cloud
         self.id = credentials.id if client_id is None else client_id
         context = cloud.tls(credentials)
         if alpn:
@@ -91,6 +92,7 @@ class Wire:
         self.send(publish(f"node/{self.id}/{suffix}", payload, packet_id, dup))
         is_id = self.acknowledged()
         assert is_id == packet_id, f"PUBACK of {is_id} instead of {packet_id}"
+        self.cloud.caught_up()
 
     def wait_gone(self):
         """Waits until the broker ends the connection; another packet instead is wrong."""

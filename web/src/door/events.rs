@@ -8,6 +8,8 @@ use lambda_http::{LambdaEvent, lambda_runtime, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::metrics::Metrics;
+
 pub use lambda_http::Error;
 
 /// What a function is called with.
@@ -42,14 +44,18 @@ struct Attributes {
 /// Handles what comes until Lambda ends the process. An error goes back to the caller, so that it tries again or
 /// the queue keeps it.
 pub async fn run(handle: impl AsyncFn(Trigger) -> Result<(), Error>) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&handle, event.payload).await)).await
+    lambda_http::tracing::init_default_subscriber();
+    let metrics = Metrics::from_env();
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| answer(&handle, &metrics, event.payload).await)).await
 }
 
-async fn answer(handle: &impl AsyncFn(Trigger) -> Result<(), Error>, payload: Value) -> Result<Value, Error> {
+async fn answer(handle: &impl AsyncFn(Trigger) -> Result<(), Error>, metrics: &Metrics, payload: Value) -> Result<Value, Error> {
     let Ok(Batch { records }) = Batch::deserialize(&payload) else {
-        handle(Trigger { payload, queued_at: None }).await?;
-        return Ok(Value::Null);
+        let handled = handle(Trigger { payload, queued_at: None }).await;
+        metrics.events(handled.is_ok().into(), handled.is_err().into());
+        return handled.map(|()| Value::Null);
     };
+    let all = records.len();
     let mut failures = Vec::new();
     for message in records {
         let handled = match message.trigger() {
@@ -61,6 +67,7 @@ async fn answer(handle: &impl AsyncFn(Trigger) -> Result<(), Error>, payload: Va
             failures.push(json!({ "itemIdentifier": message.id }));
         }
     }
+    metrics.events(all - failures.len(), failures.len());
     Ok(json!({ "batchItemFailures": failures }))
 }
 
@@ -93,9 +100,9 @@ mod tests {
                 assert_eq!(trigger, Trigger { payload: payload.clone(), queued_at: None });
                 Ok(())
             };
-            assert_eq!(answer(&handle, payload.clone()).now_or_never().unwrap().unwrap(), Value::Null);
+            assert_eq!(answer(&handle, &Metrics::from_env(), payload.clone()).now_or_never().unwrap().unwrap(), Value::Null);
             let fails = async |_| Err("no".into());
-            assert!(answer(&fails, payload.clone()).now_or_never().unwrap().is_err());
+            assert!(answer(&fails, &Metrics::from_env(), payload.clone()).now_or_never().unwrap().is_err());
         }
     }
 
@@ -108,7 +115,7 @@ mod tests {
             seen.borrow_mut().push((payload["n"].as_i64(), queued_at));
             if payload["n"] == 2 { Err("no".into()) } else { Ok(()) }
         };
-        let told = answer(&handle, json!({ "Records": records })).now_or_never().unwrap().unwrap();
+        let told = answer(&handle, &Metrics::from_env(), json!({ "Records": records })).now_or_never().unwrap().unwrap();
         assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "b" }, { "itemIdentifier": "c" }] }));
         let queued = Some(1_790_000_000_123);
         assert_eq!(seen.into_inner(), [(Some(1), None), (Some(2), queued), (Some(3), queued)]);

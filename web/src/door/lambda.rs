@@ -2,16 +2,23 @@
 
 use std::net::IpAddr;
 
-use axum::{Router, extract::Request, middleware::map_request};
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{from_fn_with_state, map_request},
+};
 use lambda_http::{RequestExt as _, request::RequestContext};
 
 pub use lambda_http::Error;
 
+use super::metrics::{Metrics, measured};
 use crate::ClientIp;
 
 /// Serves the router until Lambda ends the process.
 pub async fn run(router: Router) -> Result<(), Error> {
-    lambda_http::run(super::finish(router).layer(map_request(with_address))).await
+    lambda_http::tracing::init_default_subscriber();
+    let measured = from_fn_with_state(Metrics::from_env(), measured);
+    lambda_http::run(super::finish(router).layer(map_request(with_address)).layer(measured)).await
 }
 
 async fn with_address(mut request: Request) -> Request {

@@ -4,6 +4,8 @@
 pub mod events;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+#[cfg(feature = "lambda")]
+pub mod metrics;
 
 use std::any::Any;
 

@@ -19,8 +19,9 @@ test: unit acceptance deploy-test ## Everything
 unit: .venv-aws/stamp ## Unit, contract, door and documentation tests
 	cargo test --workspace --all-features
 
+# With all targets it has the same features as the unit tests, so that little is compiled again.
 acceptance: .venv/stamp ## Real clients against the running program; `make acceptance TESTS=user/test_login.py`
-	cargo build --workspace --all-features
+	cargo build --workspace --all-features --all-targets
 	$(PYTEST)$(if $(TESTS),/$(TESTS)) -n $(WORKERS)
 
 lint: $(DENY) .venv-aws/stamp ## Form, clippy, documentation, length of files, templates, dependencies

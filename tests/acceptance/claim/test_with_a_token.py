@@ -19,7 +19,7 @@ def test_the_command_line_claims_and_the_node_connects(cloud, user, new_cli, tmp
     assert "Claiming done" in printed and "please provide the <port> argument" in printed, printed
     folder = out / user.id / MAC
     node_id = (folder / "node.info").read_text()
-    assert (folder / "endpoint.info").read_text() == cloud.host
+    assert (folder / "endpoint.info").read_text() == cloud.mqtt_host()
     assert (folder / f"{MAC}.bin").stat().st_size == 0x6000
     credentials = Credentials(node_id, folder)
     certificate = x509.load_pem_x509_certificate(credentials.certificate.read_bytes())
@@ -54,8 +54,10 @@ def test_an_app_passes_answers_on_that_a_chip_can_read(cloud, user):
     for escaped in ["\\/", "\\u", "\\r"]:
         assert escaped not in answer.text
     told = answer.json()
-    # A chip would keep the name for ever, and this one means itself to it.
-    assert cloud.host == "localhost" and told.keys() == {"certificate"}
+    # A chip would keep the name for ever, and "localhost" means itself to it.
+    host = cloud.mqtt_host()
+    hosts = {} if host == "localhost" else {"mqtt_host": host, "mqtt_cred_host": host}
+    assert told == {"certificate": told["certificate"], **hosts}
     assert answer.text.count("\\n") == told["certificate"].count("\n")
 
 

@@ -83,6 +83,10 @@ class Cloud:
         """A new client of the REST API."""
         return Http(self.base)
 
+    def mqtt_host(self):
+        """Where it says that nodes connect, which need not be where tests do."""
+        return self.http().get("/mqtt_host").json()["mqtt_host"]
+
     def tls(self, credentials=None, version=None):
         """What a client needs to speak TLS with it."""
         context = ssl.create_default_context(cafile=self.ca)

@@ -133,7 +133,7 @@ def test_a_backup_goes_to_a_folder_or_a_pipe_and_replaces_nothing(archive):
     assert to.read_text() == "precious"
     backup(cloud, to, "--force")
     [told] = objects(cloud.run("backup", "--verify", to, "--json").stdout)
-    assert told["verified"] == str(to) and told["files"] == 6
+    assert told["verified"] == str(to) and told["files"] == 7
     refused(backup(cloud, cloud.data / "x.tar", check=False), "data folder")
     refused(backup(cloud, cloud.folder / "none/x.tar", check=False), "none")
     refused(cloud.run("backup", "--data", cloud.folder / "backups", "--to", folder, check=False), "no data folder")

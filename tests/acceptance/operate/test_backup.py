@@ -105,7 +105,7 @@ def test_letters_and_settings_are_in_it_and_what_passes_is_not(archive):
     letters = [f"data/mailbox/{letter.name}" for letter in (cloud.data / "mailbox").iterdir()]
     assert letters and set(sums) == {
         *letters,
-        *(f"data/{name}" for name in ("raincloud.db", "ca.crt", "ca.key", "server.crt", "server.key", "raincloud.toml")),
+        *(f"data/{name}" for name in ("raincloud.db", "blobs.key", "ca.crt", "ca.key", "server.crt", "server.key", "raincloud.toml")),
         "data/images/v2/lamp.bin",
     }
     elsewhere = cloud.folder / "deep/down/data"

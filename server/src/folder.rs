@@ -6,6 +6,8 @@
 //! | `ca.crt`, `ca.key` | our CA; clients and nodes trust the first, the second is the owner's greatest secret |
 //! | `server.crt`, `server.key` | the server's certificate, issued anew when needed |
 //! | `acme/` | a certificate from an authority and the account with it, if one is ordered |
+//! | `blobs/` | what is too large for the database, such as images of firmware |
+//! | `blobs.key` | signs the URLs of blobs; whoever has it can read and write all of them |
 //! | `mailbox/` | letters with confirmation codes, where they are not sent by SMTP |
 //! | `outbox/` | letters on their way to the mail server |
 //! | `raincloud.toml` | settings, if the owner puts them here |
@@ -71,6 +73,16 @@ impl Folder {
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+
+    /// The blobs.
+    pub fn blobs(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+
+    /// The key that signs the URLs of blobs.
+    pub fn blobs_key(&self) -> PathBuf {
+        self.path.join("blobs.key")
     }
 
     /// The mailbox.

@@ -7,6 +7,7 @@
 //! * [`front`]: who comes in; [`tls`], [`certificates`] and [`ca`]: with which certificates;
 //! * [`reach`]: how others find and trust it; [`lan`]: the home network; [`acme`]: certificates from an authority;
 //! * [`hooks`]: what nodes may do and where their messages go; [`topics`]: the rule; [`arrival`]: in which order; [`revocations`]: the end;
+//! * [`blobs`]: what signed URLs lead to;
 //! * `leaving`: accounts that go;
 //! * [`metrics`] and [`logging`]: what an operator watches;
 //! * [`admin`]: nodes and accounts, here or over the API; `backup`: saving and restoring; `mailbox`: letters; `node`: a simulated device;
@@ -16,6 +17,7 @@ pub mod acme;
 pub mod admin;
 pub mod arrival;
 mod backup;
+pub mod blobs;
 pub mod ca;
 pub mod certificates;
 pub mod cli;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use axum::Router;
 use broker::{Broker, Limits, QoS};
 use builtin::clock::SystemClock;
-use embedded::{fleet::BrokerFleet, sqlite::SqliteTable};
+use embedded::{files::Files, fleet::BrokerFleet, sqlite::SqliteTable};
 use shared::{
     Ports,
     node::certificate,
@@ -16,6 +16,7 @@ use web::{App, throttle::Throttle};
 
 use crate::{
     acme::{self, Tokens},
+    blobs,
     folder::Folder,
     front::{self, Front},
     hooks::NodeHooks,
@@ -108,8 +109,12 @@ impl Server {
         let broker = Broker::new(Arc::new(counted), limits(max_nodes));
         let fleet = Arc::new(BrokerFleet::new(broker.clone(), reach.names.mqtt_host().to_owned(), &SystemClock));
         let (mail, delivery) = wiring::mail(&folder, settings)?;
+        let welcome = welcome(settings, &folder, &sockets, &reach, again);
+        let base = settings.public_url.0.as_ref().map(|url| url.as_str().to_owned()).or_else(|| welcome.url());
+        let blobs = wiring::blobs(&folder, base)?;
+        blobs.sweep().await.context("the blobs cannot be read")?;
         let providers = sign_in::providers(settings, &(Arc::new(SystemClock) as _))?;
-        let (ports, meter) = wiring::measured_ports(Arc::clone(&table), mail, providers, fleet, rules(settings)?, &metrics);
+        let (ports, meter) = wiring::measured_ports(Arc::clone(&table), blobs.clone(), mail, providers, fleet, rules(settings)?, &metrics);
         // Tokens are checked by it from the first request on; a database of an earlier version has none yet.
         ports.identity.public_keys().await.context("the key that signs tokens cannot be read")?;
         let app = app(ports.clone(), settings);
@@ -125,8 +130,7 @@ impl Server {
             folder: folder.clone(),
         };
         let page = metrics.router(looks);
-        let welcome = welcome(settings, &folder, &sockets, &reach, again);
-        let api = metrics::http::measured(served(app, reach.tokens()), Arc::clone(&metrics));
+        let api = metrics::http::measured(served(app, blobs, reach.tokens()), Arc::clone(&metrics));
         let front = Front::new(api, broker, max_nodes, settings.max_http as usize, metrics);
         listeners.open_to(&front, &tls, page);
         sockets.log();
@@ -196,15 +200,11 @@ fn app(ports: Ports, settings: &Settings) -> App {
     }
 }
 
-/// Every route, as the socket serves it.
-pub fn router(app: App) -> Router {
-    served(app, None)
-}
-
-/// The same, with what an authority is answered while it checks whose a name is.
-fn served(app: App, tokens: Option<Tokens>) -> Router {
+/// Every route, as the socket serves it: the API, what signed URLs of blobs lead to, and what an authority is answered
+/// while it checks whose a name is.
+fn served(app: App, files: Arc<Files>, tokens: Option<Tokens>) -> Router {
     let routes = user::routes().merge(::node::routes()).merge(access::routes()).merge(ota::routes());
-    let router = web::openapi::published(routes).router(app.clone());
+    let router = web::openapi::published(routes).router(app.clone()).merge(blobs::router(files));
     web::door::finish(match tokens {
         Some(tokens) => router.merge(acme::router(tokens, app)),
         None => router,

@@ -75,5 +75,6 @@ pub(crate) fn ports_and_table(fleet: Arc<dyn Fleet>) -> (Ports, Arc<SqliteTable>
     let folder = tempfile::tempdir().unwrap();
     let data = Folder::make(folder.path()).unwrap();
     let table = Arc::new(SqliteTable::memory(Arc::new(SystemClock)).unwrap());
-    (builtin::ports(Arc::clone(&table) as _, wiring::mailbox(&data).unwrap(), Providers::default(), fleet, Rules::default()), table, folder)
+    let (blobs, mail) = (wiring::blobs(&data, None).unwrap(), wiring::mailbox(&data).unwrap());
+    (builtin::ports(Arc::clone(&table) as _, blobs, mail, Providers::default(), fleet, Rules::default()), table, folder)
 }

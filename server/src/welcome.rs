@@ -150,6 +150,11 @@ impl Welcome {
         })
     }
 
+    /// The URL at which others best reach the API.
+    pub fn url(&self) -> Option<String> {
+        self.api().last().map(|(url, _)| url)
+    }
+
     fn api(&self) -> impl Iterator<Item = (String, u16)> {
         let host = self.host().in_url();
         let url = move |scheme: &str, address: SocketAddr| match (scheme, address.port()) {
@@ -279,5 +284,15 @@ mod tests {
         let json = welcome.json();
         assert_eq!((&json["http"], &json["https"]), (&json!(8080), &Value::Null));
         assert_eq!(json["urls"], json!(["http://localhost:8080"]));
+    }
+
+    #[test]
+    fn links_go_by_https_where_it_is_served() {
+        let mut welcome = welcome("0.0.0.0", &["cloud.example.com"], false);
+        assert_eq!(welcome.url().unwrap(), "https://cloud.example.com:8443");
+        welcome.https = None;
+        assert_eq!(welcome.url().unwrap(), "http://cloud.example.com:8080");
+        welcome.http = None;
+        assert_eq!(welcome.url(), None);
     }
 }

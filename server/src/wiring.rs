@@ -1,19 +1,22 @@
 //! The ports on this machine, put together.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use builtin::clock::SystemClock;
 use embedded::{
+    files::{Files, KEY},
     fleet::Elsewhere,
     mailbox::Mailbox,
     smtp::{self, Delivery},
     sqlite::SqliteTable,
 };
+use ring::rand::{SecureRandom as _, SystemRandom};
 use shared::{
     Ports,
     port::{
         Rules,
+        blobs::Blobs,
         federation::Providers,
         fleet::Fleet,
         mail::Mail,
@@ -22,6 +25,7 @@ use shared::{
 };
 
 use crate::{
+    files::{self, Readers},
     folder::Folder,
     metrics::{self, Metrics},
     settings::Settings,
@@ -32,6 +36,24 @@ pub async fn open_table(path: PathBuf) -> anyhow::Result<Arc<SqliteTable>> {
     let opened = tokio::task::spawn_blocking(move || SqliteTable::open(&path, Arc::new(SystemClock)));
     let table = opened.await.context("the database could not be opened")??;
     Ok(Arc::new(table))
+}
+
+/// The folder's blobs. URLs of them lead to `base`.
+pub fn blobs(folder: &Folder, base: Option<String>) -> anyhow::Result<Arc<Files>> {
+    let path = folder.blobs_key();
+    let cannot = || format!("cannot read or make the key {}", path.display());
+    if !path.exists() {
+        let mut key = [0; KEY];
+        SystemRandom::new().fill(&mut key).map_err(|_| anyhow::anyhow!("the system gave no random bytes"))?;
+        match files::create(&path, &key, Readers::Owner) {
+            // Another process was faster.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => made.with_context(cannot)?,
+        }
+    }
+    let key = fs::read(&path).with_context(cannot)?;
+    let key = key.as_slice().try_into().with_context(|| format!("{} is no key of {KEY} bytes", path.display()))?;
+    Ok(Arc::new(Files::new(folder.blobs(), key, base, Arc::new(SystemClock))))
 }
 
 /// The folder's mailbox.
@@ -50,12 +72,13 @@ pub fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mai
 
 /// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.
 pub fn ports_beside(folder: &Folder, table: Arc<SqliteTable>) -> anyhow::Result<Ports> {
-    Ok(builtin::ports(table, mailbox(folder)?, Providers::default(), Arc::new(Elsewhere), Rules::default()))
+    Ok(builtin::ports(table, blobs(folder, None)?, mailbox(folder)?, Providers::default(), Arc::new(Elsewhere), Rules::default()))
 }
 
 /// All ports over these, with all that is asked of them counted.
 pub fn measured_ports(
     table: Arc<SqliteTable>,
+    blobs: Arc<dyn Blobs>,
     mail: Arc<dyn Mail>,
     providers: Providers,
     fleet: Arc<dyn Fleet>,
@@ -70,5 +93,5 @@ pub fn measured_ports(
     let table = Metered { inner: table, meter: Arc::clone(&meter) };
     let mail = metrics::mail::Measured { inner: mail, metrics: Arc::clone(metrics) };
     let fleet = metrics::fleet::Measured { inner: fleet, metrics: Arc::clone(metrics) };
-    (builtin::ports(Arc::new(table), Arc::new(mail), providers, Arc::new(fleet), rules), meter)
+    (builtin::ports(Arc::new(table), blobs, Arc::new(mail), providers, Arc::new(fleet), rules), meter)
 }

@@ -4,6 +4,7 @@
 use crate::{
     claim::profile::MakeError,
     port::{
+        blobs::BlobError,
         fleet::FleetError,
         identity::IdentityError,
         table::{BatchError, TableError},
@@ -234,6 +235,9 @@ pub enum Error {
     /// A batch was made that cannot be.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// Blobs failed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
     /// The broker failed.
     #[error(transparent)]
     Fleet(#[from] FleetError),

@@ -17,6 +17,7 @@ use std::{
 use aws::{
     client::{self, Sdk},
     dynamodb::DynamoTable,
+    s3::S3Blobs,
 };
 use aws_config::{ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::{
@@ -24,9 +25,13 @@ use aws_sdk_dynamodb::{
     config::Credentials,
     types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
 };
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use builtin::clock::SystemClock;
 use serde_json::{Value, json};
-use shared::port::table::{Table, TableId};
+use shared::port::{
+    blobs::Blobs,
+    table::{Table, TableId},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -81,6 +86,15 @@ pub async fn policy() -> String {
     name
 }
 
+/// An empty bucket, by its name.
+pub async fn bucket() -> String {
+    let config = aws_sdk_s3::config::Builder::from(&config().await).force_path_style(true).build();
+    let (client, name) = (aws_sdk_s3::Client::from_conf(config), unique("bucket"));
+    let place = CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(REGION)).build();
+    client.create_bucket().bucket(&name).create_bucket_configuration(place).send().await.unwrap();
+    name
+}
+
 /// What lasts of a cloud: empty tables of its own, as the template makes them, and an address for letters.
 pub struct Base {
     names: BTreeMap<TableId, String>,
@@ -112,6 +126,11 @@ impl Base {
     /// The name of a table.
     pub fn name(&self, table: TableId) -> &str {
         &self.names[&table]
+    }
+
+    /// No blobs.
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::new(S3Blobs::new(Sdk::with(self.config.clone()), None))
     }
 
     /// The tables.

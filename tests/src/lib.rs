@@ -13,7 +13,10 @@ use std::sync::Arc;
 
 use axum::{Router, extract::Request, response::Response};
 use builtin::{accounts, accounts::Accounts};
-use embedded::sqlite::SqliteTable;
+use embedded::{
+    files::{Files, KEY},
+    sqlite::SqliteTable,
+};
 use serde_json::{Value, json};
 use shared::{
     Ports,
@@ -34,6 +37,7 @@ use shared::{
         },
     },
 };
+use tempfile::TempDir;
 use web::{App, ClientIp, Routes};
 
 pub use call::{Answer, Call};
@@ -58,6 +62,8 @@ pub struct Cloud {
     router: Router,
     /// What the node function sees.
     node: App,
+    /// Where blobs are.
+    _folder: TempDir,
 }
 
 /// A user who is logged in.
@@ -94,14 +100,18 @@ impl Cloud {
         let settings = accounts::Settings { issuer: "https://cloud.test".to_owned(), former_issuer: None };
         let of_accounts = Only::over(&table, &[TableId::Access, TableId::Identity]);
         let identity = Arc::new(Accounts::new(of_accounts, mail.clone(), clock.clone(), ids.clone(), settings));
-        let ports = Ports { table, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
+        let folder = tempfile::tempdir().expect("a folder");
+        let base = Some("https://cloud.test".to_owned());
+        let blobs = Arc::new(Files::new(folder.path().join("blobs"), &[0; KEY], base, clock.clone()));
+        let ports =
+            Ports { table, blobs, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
         let app = App::new(ports);
         let (user, node) = (only(&app, user::TABLES), only(&app, node::TABLES));
         let (access, ota) = (only(&app, access::TABLES), only(&app, ota::TABLES));
         let routes = user::routes().over(user).merge(node::routes().over(node.clone()));
         let routes = routes.merge(access::routes().over(access)).merge(ota::routes().over(ota));
         let router = web::door::finish(web::openapi::published(routes).router(app.clone()));
-        Self { app, clock, fleet, mail, meter, router, node }
+        Self { app, clock, fleet, mail, meter, router, node, _folder: folder }
     }
 
     /// The ports.

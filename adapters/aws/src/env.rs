@@ -4,6 +4,7 @@
 //! | variable | is |
 //! |---|---|
 //! | `RAINCLOUD_TABLE_USERS` … | the names of the tables that the function may use |
+//! | `RAINCLOUD_BUCKET` | the bucket of blobs, where there are any |
 //! | `RAINCLOUD_NODE_POLICY` | the IoT policy of nodes, where certificates are registered |
 //! | `RAINCLOUD_MQTT_HOST` | where nodes connect, if it is not the account's own endpoint |
 //! | `RAINCLOUD_MAIL_FROM` | the address that letters are from, where letters are sent |
@@ -29,6 +30,7 @@ use crate::{
     client::Sdk,
     dynamodb::DynamoTable,
     iot::{IotFleet, Settings},
+    s3::S3Blobs,
     ses::SesMail,
 };
 
@@ -56,9 +58,10 @@ fn ports_by(variable: impl Fn(&str) -> Option<String>) -> Result<Ports, Invalid>
     let table = DynamoTable::new(sdk.clone(), names.collect(), Arc::new(SystemClock));
     let iot = Settings { policy: text("RAINCLOUD_NODE_POLICY"), host: text("RAINCLOUD_MQTT_HOST") };
     let fleet = IotFleet::new(sdk.clone(), iot);
+    let blobs = S3Blobs::new(sdk.clone(), text("RAINCLOUD_BUCKET"));
     let mail = SesMail::new(sdk, text("RAINCLOUD_MAIL_FROM"));
     let table = Arc::new(Retrying { inner: Arc::new(table) });
-    Ok(builtin::ports(table, Arc::new(mail), Providers::default(), Arc::new(fleet), rules(&text)?))
+    Ok(builtin::ports(table, Arc::new(blobs), Arc::new(mail), Providers::default(), Arc::new(fleet), rules(&text)?))
 }
 
 fn rules(text: &impl Fn(&str) -> Option<String>) -> Result<Rules, Invalid> {

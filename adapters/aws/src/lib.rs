@@ -3,6 +3,7 @@
 //! * [`client`]: what all services share: region, credentials, HTTPS;
 //! * [`dynamodb`]: the port `Table` on `DynamoDB`;
 //! * [`iot`]: the port `Fleet` on AWS IoT Core;
+//! * [`s3`]: the port `Blobs` on Amazon S3;
 //! * [`ses`]: the port `Mail` on Amazon SES;
 //! * [`mod@env`]: all of them for a function, by its environment.
 
@@ -10,4 +11,5 @@ pub mod client;
 pub mod dynamodb;
 pub mod env;
 pub mod iot;
+pub mod s3;
 pub mod ses;

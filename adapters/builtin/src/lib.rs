@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use shared::{
     Ports,
-    port::{Rules, federation::Providers, fleet::Fleet, mail::Mail, table::Table},
+    port::{Rules, blobs::Blobs, federation::Providers, fleet::Fleet, mail::Mail, table::Table},
 };
 
 use self::{
@@ -20,10 +20,17 @@ use self::{
     clock::{RandomIds, SystemClock},
 };
 
-/// All ports over this table, mail, providers and fleet.
-pub fn ports(table: Arc<dyn Table>, mail: Arc<dyn Mail>, providers: Providers, fleet: Arc<dyn Fleet>, rules: Rules) -> Ports {
+/// All ports over this table, blobs, mail, providers and fleet.
+pub fn ports(
+    table: Arc<dyn Table>,
+    blobs: Arc<dyn Blobs>,
+    mail: Arc<dyn Mail>,
+    providers: Providers,
+    fleet: Arc<dyn Fleet>,
+    rules: Rules,
+) -> Ports {
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
     let settings = Settings::of(rules.oauth.public_url.as_ref());
     let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
-    Ports { table, fleet, identity, providers: Arc::new(providers), clock, ids, rules }
+    Ports { table, blobs, fleet, identity, providers: Arc::new(providers), clock, ids, rules }
 }

@@ -1,9 +1,11 @@
 //! The ports on one machine.
 //!
 //! * [`sqlite`]: the port `Table` on one `SQLite` file;
+//! * [`files`]: the port `Blobs` as a folder;
 //! * [`mailbox`]: the port `Mail` as a folder of letters; [`smtp`]: the same by SMTP;
 //! * [`fleet`]: the port `Fleet` on the broker in this process.
 
+pub mod files;
 pub mod fleet;
 pub mod mailbox;
 pub mod smtp;

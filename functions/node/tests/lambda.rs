@@ -86,7 +86,14 @@ async fn what_is_no_trigger_is_an_error() {
 
 /// An access token as the user function gives it.
 async fn token(base: &Base) -> String {
-    let ports = builtin::ports(base.table(), Arc::new(Mail::default()), Providers::default(), Arc::new(Fleet::default()), Rules::default());
+    let ports = builtin::ports(
+        base.table(),
+        base.blobs(),
+        Arc::new(Mail::default()),
+        Providers::default(),
+        Arc::new(Fleet::default()),
+        Rules::default(),
+    );
     let name = "a@x.io".parse().unwrap();
     ports.identity.make(&name, &PASSWORD.parse().unwrap(), Privilege::None).await.unwrap();
     ports.identity.sign_in(&name, PASSWORD).await.unwrap().access

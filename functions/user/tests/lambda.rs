@@ -29,7 +29,14 @@ fn variables(base: &Base) -> Vec<(String, String)> {
 }
 
 fn ports(base: &Base) -> Ports {
-    builtin::ports(base.table(), Arc::new(Mail::default()), Providers::default(), Arc::new(Fleet::default()), Rules::default())
+    builtin::ports(
+        base.table(),
+        base.blobs(),
+        Arc::new(Mail::default()),
+        Providers::default(),
+        Arc::new(Fleet::default()),
+        Rules::default(),
+    )
 }
 
 #[tokio::test]

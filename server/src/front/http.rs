@@ -1,5 +1,6 @@
 //! One HTTP/1.1 connection.
 
+mod deadline;
 mod rest;
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
@@ -17,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use web::{ClientIp, Failure};
 
+pub(crate) use deadline::Deadline;
+
 use super::patient::Patient;
 
 /// For the head of a request, and between two requests.
 const HEAD: Duration = Duration::from_secs(30);
-/// For a whole request, from its head to the head of its answer; so also for its body.
-const REQUEST: Duration = Duration::from_secs(30);
 /// Bytes of a head, and of what is read ahead.
 const BUFFER: usize = 64 * 1024;
 
@@ -57,14 +58,20 @@ async fn answer(router: Router, remote: SocketAddr, request: Request<Incoming>) 
     let (body, rest) = rest::of(body);
     let mut request = Request::from_parts(head, Body::new(body));
     request.extensions_mut().insert(ClientIp(remote.ip().to_canonical()));
-    let handled = tokio::time::timeout(REQUEST, async {
+    let deadline = Deadline::new();
+    request.extensions_mut().insert(deadline.clone());
+    let handle = async {
         let Ok(response) = router.oneshot(request).await;
         (response, rest.skip().await)
-    });
-    let (mut response, whole) = handled.await.unwrap_or_else(|_| {
-        tracing::debug!(%remote, "a request took too long");
-        (Failure::new(StatusCode::REQUEST_TIMEOUT, 100_001, "the request took too long").into_response(), false)
-    });
+    };
+    let (mut response, whole) = tokio::select! {
+        biased;
+        handled = handle => handled,
+        () = deadline.passed() => {
+            tracing::debug!(%remote, "a request took too long");
+            (Failure::new(StatusCode::REQUEST_TIMEOUT, 100_001, "the request took too long").into_response(), false)
+        }
+    };
     if !whole {
         // What is left of the body can't be told from the next request.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));

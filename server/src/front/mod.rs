@@ -17,6 +17,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use http::Deadline;
 pub use listen::{ListenError, listen, listen_everywhere};
 
 use self::waiting::{Place, Waiting};

@@ -1,5 +1,6 @@
 //! The ports: what the domain needs from outside, each as narrow as two real engines allow.
 
+pub mod blobs;
 pub mod clock;
 pub mod federation;
 pub mod fleet;
@@ -16,6 +17,8 @@ use crate::oauth::Oauth;
 pub struct Ports {
     /// Records: DynamoDB or SQLite.
     pub table: Arc<dyn table::Table>,
+    /// Bytes under names: S3 or a folder.
+    pub blobs: Arc<dyn blobs::Blobs>,
     /// The way to nodes: IoT Core or the broker in this process.
     pub fleet: Arc<dyn fleet::Fleet>,
     /// Accounts and tokens: Cognito or built in.

@@ -105,7 +105,7 @@ def test_letters_and_settings_are_in_it_and_what_passes_is_not(archive):
     letters = [f"data/mailbox/{letter.name}" for letter in (cloud.data / "mailbox").iterdir()]
     assert letters and set(sums) == {
         *letters,
-        *(f"data/{name}" for name in ("raincloud.db", "ca.crt", "ca.key", "server.crt", "server.key", "raincloud.toml")),
+        *(f"data/{name}" for name in ("raincloud.db", "blobs.key", "ca.crt", "ca.key", "server.crt", "server.key", "raincloud.toml")),
         "data/images/v2/lamp.bin",
     }
     elsewhere = cloud.folder / "deep/down/data"
@@ -133,7 +133,7 @@ def test_a_backup_goes_to_a_folder_or_a_pipe_and_replaces_nothing(archive):
     assert to.read_text() == "precious"
     backup(cloud, to, "--force")
     [told] = objects(cloud.run("backup", "--verify", to, "--json").stdout)
-    assert told["verified"] == str(to) and told["files"] == 6
+    assert told["verified"] == str(to) and told["files"] == 7
     refused(backup(cloud, cloud.data / "x.tar", check=False), "data folder")
     refused(backup(cloud, cloud.folder / "none/x.tar", check=False), "none")
     refused(cloud.run("backup", "--data", cloud.folder / "backups", "--to", folder, check=False), "no data folder")

@@ -20,6 +20,12 @@ _CLOUDS = pytest.StashKey()
 DEPLOYED = os.environ.get("RAINCLOUD_DEPLOYED")
 
 
+def pytest_runtest_setup(item):
+    local = item.get_closest_marker("local")
+    if DEPLOYED and local:
+        pytest.skip(local.args[0])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Shows the logs of the clouds that a failed test used."""

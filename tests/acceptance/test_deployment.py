@@ -26,7 +26,13 @@ def test_it_says_that_it_is_well(http):
     good(http.get("/readyz"))
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/user/nodes/nothing/more", "/v2/user2", "/v1/user2/", "//v1/user2"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/v1", "/v1/nothing", "/v1/user/nodes/nothing/more", "/v2/user2", "/v1/user2/"),
+        pytest.param("//v1/user2", marks=pytest.mark.local("the stand-in for API Gateway takes two slashes for one")),
+    ],
+)
 def test_an_unknown_path_is_a_404_in_json(http, path):
     for method in ("GET", "POST"):
         failed(http.request(method, path), 404, 100_012)
@@ -63,6 +69,7 @@ def test_a_connection_works_on_after_a_413_or_says_that_it_ends(http):
         good(http.get("/healthz"))
 
 
+@pytest.mark.local("API Gateway hands on what came as a whole")
 def test_a_body_of_unknown_length_is_limited_too(http):
     failed(http.post("/v1/login2", data=(b" " * 65_536 for _ in range(40))), 413, 100_036)
 

@@ -131,6 +131,7 @@ def test_a_simulated_node_without_credentials_says_so_in_one_line(cloud, tmp_pat
     assert "node.crt" in failed(cloud, "node", "--credentials", tmp_path)
 
 
+@pytest.mark.local("AWS has the CA that everybody knows; its stand-in has one of its own")
 def test_a_simulated_node_finds_its_cloud_by_its_folder(cloud, credentials):
     # As printed for people: no host, no CA; only the port differs from the default here.
     node = Simulated(cloud, credentials, bare=True)

@@ -40,7 +40,13 @@ def test_reports_are_merged_param_by_param(user, mapped):
 
 @pytest.mark.parametrize(
     "topic",
-    ["node/{}/params/local", "$aws/rules/esp_set_params/node/{}/params/local", "$aws/rules/whatever/node/{}/params/local/init"],
+    [
+        "node/{}/params/local",
+        "$aws/rules/esp_set_params/node/{}/params/local",
+        pytest.param(
+            "$aws/rules/whatever/node/{}/params/local/init", marks=pytest.mark.local("AWS IoT knows the rules that there are")
+        ),
+    ],
 )
 def test_every_form_of_the_topic_reports(user, mapped, topic):
     mapped.publish("", {"Lamp": {"Level": 77}}, topic=topic.format(mapped.id))
@@ -145,6 +151,7 @@ def test_a_repeated_message_changes_nothing_more(cloud, user, mapped):
         assert user.params(mapped.id)["Lamp"]["Level"] == 1
 
 
+@pytest.mark.local("AWS IoT tells milliseconds and keeps no order, so of what arrives in one the first stays")
 def test_of_reports_in_quick_succession_the_last_one_stays(cloud, user, mapped):
     mapped.close()
     topic = f"node/{mapped.id}/params/local"

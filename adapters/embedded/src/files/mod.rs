@@ -4,7 +4,7 @@
 //! What comes is written under another name (`….part`), brought to disk and renamed, so that what has a blob's name is
 //! whole; who reads the one before it reads on. The folder is made for the first blob.
 //!
-//! URLs are signed ([`link`]); who serves them asks [`Files::check`] and then [`Files::receive`] or [`Files::open`].
+//! URLs are signed (`link.rs`); who serves them asks [`Files::check`] and then [`Files::receive`] or [`Files::open`].
 
 mod link;
 

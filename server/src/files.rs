@@ -1,12 +1,13 @@
 //! Files that must be whole or absent, some of them for their owner alone.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use builtin::clock::RandomIds;
+pub use embedded::folder::make as make_folder;
 use shared::port::clock::Ids as _;
 
 /// Who may read a file.
@@ -16,15 +17,6 @@ pub enum Readers {
     Owner,
     /// Anybody: a certificate.
     All,
-}
-
-/// Makes the folder and those above it, for its owner alone. One that exists is left as it is.
-pub fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Writes the file anew: afterwards it is on disk, and at no moment was it half.

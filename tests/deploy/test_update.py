@@ -6,6 +6,7 @@ import boto3
 import owner
 from support.device import Device, config, param
 from support.user import User, good
+from support.wait import settled
 
 
 def test_a_second_deployment_changes_a_parameter_and_keeps_the_data(cloud):
@@ -15,7 +16,7 @@ def test_a_second_deployment_changes_a_parameter_and_keeps_the_data(cloud):
     with Device(cloud, credentials) as device:
         user.map(device)
         device.boot(config([("Lamp", [param("Power", "bool")])]), {"Lamp": {"Power": True}})
-        wait_for(lambda: user.params(credentials.id), {"Lamp": {"Power": True}})
+        settled(lambda: user.params(credentials.id), {"Lamp": {"Power": True}}, "the node's report")
 
     owner.script("deploy", SET="MqttHost=localhost DesiredSeconds=300")
 
@@ -25,7 +26,7 @@ def test_a_second_deployment_changes_a_parameter_and_keeps_the_data(cloud):
     assert user.params(credentials.id) == {"Lamp": {"Power": True}}
     with Device(cloud, credentials) as device:
         device.report({"Lamp": {"Power": False}})
-        wait_for(lambda: user.params(credentials.id), {"Lamp": {"Power": False}})
+        settled(lambda: user.params(credentials.id), {"Lamp": {"Power": False}}, "the node's report")
 
 
 def test_a_third_deployment_that_changes_nothing_leaves_it_as_it_is(cloud):
@@ -33,9 +34,3 @@ def test_a_third_deployment_that_changes_nothing_leaves_it_as_it_is(cloud):
     owner.script("deploy")
     assert good(cloud.http().get("/mqtt_host"))["mqtt_host"] == "localhost", "what is not said stays as it was"
     assert time.monotonic() - begun < 300
-
-
-def wait_for(show, wanted):
-    from support.wait import settled
-
-    settled(show, wanted, "the node's report")

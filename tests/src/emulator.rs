@@ -28,14 +28,20 @@ use aws_sdk_dynamodb::{
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use builtin::clock::SystemClock;
 use serde_json::{Value, json};
-use shared::port::{
-    blobs::Blobs,
-    table::{Table, TableId},
+use shared::{
+    Ports,
+    port::{
+        Rules,
+        federation::Providers,
+        table::{Table, TableId},
+    },
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+
+use crate::ports::{Fleet, Mail};
 
 const REGION: &str = "eu-west-1";
 /// Whom letters are from.
@@ -128,14 +134,16 @@ impl Base {
         &self.names[&table]
     }
 
-    /// No blobs.
-    pub fn blobs(&self) -> Arc<dyn Blobs> {
-        Arc::new(S3Blobs::new(Sdk::with(self.config.clone()), None))
-    }
-
     /// The tables.
     pub fn table(&self) -> Arc<dyn Table> {
         Arc::new(DynamoTable::new(Sdk::with(self.config.clone()), self.names.clone(), Arc::new(SystemClock)))
+    }
+
+    /// The ports over these tables, whichever a function may use; there are no blobs and no nodes, and letters go nowhere.
+    pub fn ports(&self) -> Ports {
+        let blobs = S3Blobs::new(Sdk::with(self.config.clone()), None);
+        let (mail, fleet) = (Arc::new(Mail::default()), Arc::new(Fleet::default()));
+        builtin::ports(self.table(), Arc::new(blobs), mail, Providers::default(), fleet, Rules::default())
     }
 }
 

@@ -108,3 +108,9 @@ async fn answer(State(api): State<Api>, Path((_, outcome)): Path<(String, String
     let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
     api.answers.send((outcome == "response", answer)).await.unwrap();
 }
+
+/// A sample of what calls functions, from `events/`.
+pub fn sample(name: &str) -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../events").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}

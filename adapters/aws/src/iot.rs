@@ -13,9 +13,8 @@ use aws_sdk_iot::{
 };
 use aws_sdk_iotdataplane::{Client as Data, config::Builder, primitives::Blob};
 use bytes::Bytes;
-use pem::{EncodeConfig, LineEnding, Pem};
 use shared::{
-    node::certificate::Fingerprint,
+    node::certificate::{Fingerprint, to_pem},
     port::fleet::{Fleet, FleetError},
 };
 use tokio::sync::OnceCell;
@@ -106,8 +105,7 @@ impl Fleet for IotFleet {
     async fn register(&self, client_id: &str, certificate: &[u8]) -> Result<()> {
         let (control, policy) = (self.control().await, self.policy()?);
         but(THERE, "CreateThing", control.create_thing().thing_name(client_id).send().await)?;
-        let text = pem::encode_config(&Pem::new("CERTIFICATE", certificate), EncodeConfig::new().set_line_ending(LineEnding::LF));
-        let register = control.register_certificate_without_ca().certificate_pem(text).status(CertificateStatus::Active);
+        let register = control.register_certificate_without_ca().certificate_pem(to_pem(certificate)).status(CertificateStatus::Active);
         but(THERE, "RegisterCertificateWithoutCA", register.send().await)?;
         let arn = self.arn(&Fingerprint::of(certificate).to_string()).await?;
         let attach = control.attach_thing_principal().thing_name(client_id).principal(&arn);

@@ -3,10 +3,12 @@
 //! * [`sqlite`]: the port `Table` on one `SQLite` file;
 //! * [`files`]: the port `Blobs` as a folder;
 //! * [`mailbox`]: the port `Mail` as a folder of letters; [`smtp`]: the same by SMTP;
-//! * [`fleet`]: the port `Fleet` on the broker in this process.
+//! * [`fleet`]: the port `Fleet` on the broker in this process;
+//! * [`folder`]: the folders of all that.
 
 pub mod files;
 pub mod fleet;
+pub mod folder;
 pub mod mailbox;
 pub mod smtp;
 pub mod sqlite;

@@ -7,7 +7,7 @@
 
 use std::{
     collections::VecDeque,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -38,11 +38,7 @@ pub struct Mailbox {
 impl Mailbox {
     /// The folder, which is made if there is none, for its owner alone.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
+        crate::folder::make(folder)?;
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             if Path::new(&entry.file_name()).extension().is_some_and(|ending| ending == "part") && is_left(&entry) {

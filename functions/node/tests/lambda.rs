@@ -3,14 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
 
-use std::{path::Path, sync::Arc};
-
 use serde_json::{Value, json};
 use shared::{
     node::certificate::Fingerprint,
     port::{
-        Rules,
-        federation::Providers,
         identity::Privilege,
         table::{Key, Record, TableId},
     },
@@ -18,14 +14,8 @@ use shared::{
 use tests::{
     Call, NodeKey, PASSWORD,
     emulator::{self, Base, variable},
-    ports::{Fleet, Mail},
-    runtime_api::{Function, get, request},
+    runtime_api::{Function, get, request, sample},
 };
-
-fn sample(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(name);
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
 
 async fn events(base: &Base) -> Function {
     Function::start(env!("CARGO_BIN_EXE_node-events"), &base.variables(node::TABLES)).await
@@ -86,14 +76,7 @@ async fn what_is_no_trigger_is_an_error() {
 
 /// An access token as the user function gives it.
 async fn token(base: &Base) -> String {
-    let ports = builtin::ports(
-        base.table(),
-        base.blobs(),
-        Arc::new(Mail::default()),
-        Providers::default(),
-        Arc::new(Fleet::default()),
-        Rules::default(),
-    );
+    let ports = base.ports();
     let name = "a@x.io".parse().unwrap();
     ports.identity.make(&name, &PASSWORD.parse().unwrap(), Privilege::None).await.unwrap();
     ports.identity.sign_in(&name, PASSWORD).await.unwrap().access

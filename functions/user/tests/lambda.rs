@@ -1,42 +1,18 @@
 //! The function's Lambda binaries as processes behind a Runtime API, over the local AWS emulator, with the tables
 //! that the function may use and no other, and with the sample of every trigger.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
-
-use std::{path::Path, sync::Arc};
-
 use serde_json::{Value, json};
-use shared::{
-    Ports,
-    port::{Rules, federation::Providers, identity::Privilege},
-};
+use shared::port::identity::Privilege;
 use tests::{
     Call, PASSWORD,
     emulator::{Base, MAIL_FROM, letters, unique, variable},
-    ports::{Fleet, Mail},
-    runtime_api::{Function, get, request},
+    runtime_api::{Function, get, request, sample},
 };
-
-fn sample(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(name);
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
 
 fn variables(base: &Base) -> Vec<(String, String)> {
     let mut variables = base.variables(user::TABLES);
     variables.push(variable("RAINCLOUD_MAIL_FROM", MAIL_FROM));
     variables
-}
-
-fn ports(base: &Base) -> Ports {
-    builtin::ports(
-        base.table(),
-        base.blobs(),
-        Arc::new(Mail::default()),
-        Providers::default(),
-        Arc::new(Fleet::default()),
-        Rules::default(),
-    )
 }
 
 #[tokio::test]
@@ -78,7 +54,7 @@ async fn the_first_administrator_is_invited_once() {
         assert_eq!(function.invoke(sample("invite.json")).await, Ok(Value::Null));
     }
     assert_eq!(letters("owner@example.com").await.len(), before + 1);
-    let ports = ports(&base);
+    let ports = base.ports();
     let owner = ports.identity.find(&"owner@example.com".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((owner.privilege, owner.enabled), (Privilege::SuperAdmin, true));
 
@@ -96,7 +72,7 @@ async fn the_first_administrator_is_invited_once() {
 async fn a_deletion_that_was_interrupted_is_finished_by_the_schedule_or_from_the_queue() {
     let base = Base::new().await;
     let mut function = Function::start(env!("CARGO_BIN_EXE_user-events"), &variables(&base)).await;
-    let ports = ports(&base);
+    let ports = base.ports();
     for (trigger, answer) in [("schedule.json", Value::Null), ("queue-user.json", json!({ "batchItemFailures": [] }))] {
         let name = "a@x.io".parse().unwrap();
         ports.identity.make(&name, &PASSWORD.parse().unwrap(), Privilege::None).await.unwrap();

@@ -13,12 +13,12 @@ use serde_json::json;
 use shared::{
     claim::{
         Mac,
-        secret::{self, Secret},
+        secret::{self, Registered, Secret},
     },
-    port::table::{Cursor, MAX_WRITES},
+    port::table::MAX_WRITES,
 };
 
-use super::Opened;
+use super::{Opened, print_pages};
 use crate::{folder::Folder, say, settings::Place};
 
 /// Chips that are read at a time.
@@ -163,26 +163,13 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
 }
 
 async fn print(opened: &Opened, as_json: bool) -> anyhow::Result<()> {
-    let (mut after, mut count): (Option<Cursor>, usize) = (None, 0);
-    loop {
-        let (chips, next) = secret::list(&opened.ports, PAGE, after).await?;
-        count += chips.len();
-        for chip in chips {
-            if as_json {
-                say::json(&json!({ "mac": chip.mac.as_str(), "registered_at": chip.registered_at }))?;
-            } else {
-                say::line(format_args!("{}   {}", chip.mac, say::moment(chip.registered_at)))?;
-            }
-        }
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
-    if count == 0 && !as_json {
-        say::note("no secrets");
-    }
-    Ok(())
+    let page = async |after: Option<String>| {
+        let (chips, next) = secret::list(&opened.ports, PAGE, after.map(|after| after.parse()).transpose()?).await?;
+        Ok((chips, next.map(|next| next.to_string())))
+    };
+    let json = |chip: &Registered| json!({ "mac": chip.mac.as_str(), "registered_at": chip.registered_at });
+    let shown = |chip: &Registered| format!("{}   {}", chip.mac, say::moment(chip.registered_at));
+    print_pages(as_json, "no secrets", page, json, shown).await
 }
 
 async fn remove(args: RemoveArgs) -> anyhow::Result<()> {

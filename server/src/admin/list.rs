@@ -6,7 +6,7 @@ use shared::{
     port::table::Cursor,
 };
 
-use super::{Cloud, Where};
+use super::{Cloud, Where, print_pages};
 use crate::say;
 
 /// Nodes that are read at a time.
@@ -32,27 +32,12 @@ pub(super) async fn run(args: ListArgs) -> anyhow::Result<()> {
 }
 
 async fn print(cloud: &mut Cloud, as_json: bool) -> anyhow::Result<()> {
-    let (mut after, mut count) = (None, 0);
-    loop {
-        let (nodes, next) = page(cloud, after).await?;
-        for node in nodes {
-            count += 1;
-            if as_json {
-                say::json(&json!({ "node_id": node.id, "registered_at": node.registered_at, "revoked": node.revoked }))?;
-            } else {
-                let state = if node.revoked { "   revoked" } else { "" };
-                say::line(format_args!("{:<22}   {}{state}", node.id, say::moment(node.registered_at)))?;
-            }
-        }
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
-    if count == 0 && !as_json {
-        say::note("no nodes");
-    }
-    Ok(())
+    let json = |node: &Node| json!({ "node_id": node.id, "registered_at": node.registered_at, "revoked": node.revoked });
+    let shown = |node: &Node| {
+        let state = if node.revoked { "   revoked" } else { "" };
+        format!("{:<22}   {}{state}", node.id, say::moment(node.registered_at))
+    };
+    print_pages(as_json, "no nodes", async |after| page(cloud, after).await, json, shown).await
 }
 
 struct Node {

@@ -19,7 +19,7 @@ use serde_json::Value;
 use shared::Ports;
 
 use self::remote::{Api, Remote};
-use crate::{folder::Folder, settings::Place, wiring};
+use crate::{folder::Folder, say, settings::Place, wiring};
 
 /// What can be administered.
 #[derive(Subcommand, Debug)]
@@ -127,4 +127,30 @@ async fn remote_page(api: &mut Api, path: &str, list: &str, after: Option<String
     let answer = api.call(Method::GET, &format!("{path}{join}num_records=100{start}"), None).await?;
     let entries = answer[list].as_array().cloned().with_context(|| format!("the answer has no {list}"))?;
     Ok((entries, answer["next_id"].as_str().map(str::to_owned)))
+}
+
+/// Prints a list page by page, each entry on a line: as `shown` for people, or as JSON. `none` is said of an empty one.
+async fn print_pages<T>(
+    as_json: bool,
+    none: &str,
+    mut page: impl AsyncFnMut(Option<String>) -> anyhow::Result<(Vec<T>, Option<String>)>,
+    json: impl Fn(&T) -> Value,
+    shown: impl Fn(&T) -> String,
+) -> anyhow::Result<()> {
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let (entries, next) = page(after).await?;
+        count += entries.len();
+        for entry in &entries {
+            if as_json { say::json(&json(entry))? } else { say::line(shown(entry))? }
+        }
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if count == 0 && !as_json {
+        say::note(none);
+    }
+    Ok(())
 }

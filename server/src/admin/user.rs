@@ -21,7 +21,7 @@ use shared::{
 };
 
 use super::{
-    Cloud, Where,
+    Cloud, Where, print_pages,
     remote::{Api, first_line},
 };
 use crate::say;
@@ -180,29 +180,13 @@ fn tell(as_json: bool, told: &Value, text: &str) -> anyhow::Result<()> {
 }
 
 async fn print(cloud: &mut Cloud, as_json: bool) -> anyhow::Result<()> {
-    let (mut after, mut count) = (None, 0);
-    loop {
-        let (users, next) = page(cloud, after).await?;
-        count += users.len();
-        for user in users {
-            if as_json {
-                say::json(&user)?;
-                continue;
-            }
-            let privilege = user["privilege"].as_str().filter(|privilege| *privilege != "none").unwrap_or_default();
-            let disabled = if user["enabled"] == false { "   disabled" } else { "" };
-            let (name, at) = (user["user_name"].as_str().unwrap_or_default(), user["created_at"].as_i64().unwrap_or_default());
-            say::line(format!("{name:<32}   {}   {privilege}{disabled}", say::moment(at)).trim_end())?;
-        }
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
-    if count == 0 && !as_json {
-        say::note("no accounts");
-    }
-    Ok(())
+    let shown = |user: &Value| {
+        let privilege = user["privilege"].as_str().filter(|privilege| *privilege != "none").unwrap_or_default();
+        let disabled = if user["enabled"] == false { "   disabled" } else { "" };
+        let (name, at) = (user["user_name"].as_str().unwrap_or_default(), user["created_at"].as_i64().unwrap_or_default());
+        format!("{name:<32}   {}   {privilege}{disabled}", say::moment(at)).trim_end().to_owned()
+    };
+    print_pages(as_json, "no accounts", async |after| page(cloud, after).await, Value::clone, shown).await
 }
 
 /// A page of accounts, as they are printed, and where the next begins.

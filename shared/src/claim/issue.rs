@@ -1,7 +1,5 @@
 //! The certificate of a claimed node.
 
-use pem::{EncodeConfig, LineEnding, Pem};
-
 use super::{authority::Authority, csr::Csr};
 use crate::{
     Ports, Refusal, Result,
@@ -14,8 +12,8 @@ use crate::{
 const TRIES: usize = 3;
 
 /// Issues and registers, unless the node's certificate is one of the same key: then a request was repeated,
-/// and the first answer may be the one that counts. `beside` goes into the batch, to check what must hold. In PEM, with `\n` as firmware needs it. 1 get of the CA,
-/// 1 batch.
+/// and the first answer may be the one that counts. `beside` goes into the batch, to check what must hold.
+/// 1 get of the CA, 1 batch.
 pub(super) async fn issue(
     ports: &Ports,
     node: &Grant<Itself>,
@@ -24,11 +22,10 @@ pub(super) async fn issue(
     beside: Vec<Write>,
 ) -> Result<String> {
     for _ in 0..TRIES {
-        if let Some(known @ Registration { revoked: false, .. }) = &known
-            && certificate::public_key_of(&known.certificate) == Some(csr.public_key.clone())
+        if let Some(known) = &known
+            && let Some(certificate) = again(ports, node, csr, known).await?
         {
-            certificate::open(ports, node, known).await?;
-            return Ok(to_pem(&known.certificate));
+            return Ok(certificate);
         }
         let authority = Authority::open(ports).await?;
         let issued = NewCertificate::of(authority.issue(node.node(), &csr.public_key, ports.clock.now())?);
@@ -42,14 +39,18 @@ pub(super) async fn issue(
             }
             registered => {
                 registered?;
-                return Ok(to_pem(&issued.der));
+                return Ok(certificate::to_pem(&issued.der));
             }
         }
     }
     Err(Refusal::TooManyTries.into())
 }
 
-/// In PEM, with `\n` as firmware needs it.
-pub(crate) fn to_pem(certificate: &[u8]) -> String {
-    pem::encode_config(&Pem::new("CERTIFICATE", certificate), EncodeConfig::new().set_line_ending(LineEnding::LF))
+/// The node's certificate in PEM, if it is good and of the request's key: the request was repeated.
+pub(crate) async fn again(ports: &Ports, node: &Grant<Itself>, csr: &Csr, known: &Registration) -> Result<Option<String>> {
+    if known.revoked || certificate::public_key_of(&known.certificate).as_ref() != Some(&csr.public_key) {
+        return Ok(None);
+    }
+    certificate::open(ports, node, known).await?;
+    Ok(Some(certificate::to_pem(&known.certificate)))
 }

@@ -1,14 +1,14 @@
 //! Administering all nodes of the cloud (contract `rest-1.md`, `/v1/admin/nodes`).
 
 use super::{
-    certificate::{self, NewCertificate, Registered, Registration},
+    certificate::{self, NewCertificate, Registered, to_pem},
     config::Config,
     presence::Presence,
 };
 use crate::{
     Error, Ports, Refusal, Result,
-    access::{Admin, Grant, Load, SuperAdmin, role::Itself},
-    claim::{authority::Authority, csr::Csr, issue::to_pem},
+    access::{Admin, Grant, Load, SuperAdmin},
+    claim::{authority::Authority, csr::Csr, issue::again},
     id::NodeId,
     port::table::Cursor,
 };
@@ -66,21 +66,16 @@ pub async fn revoke(ports: &Ports, _: &Admin, node: NodeId) -> Result<()> {
 pub async fn add(ports: &Ports, _: &SuperAdmin, csr: &Csr) -> Result<String> {
     let node = Grant::trusted_because("a super admin adds a node", csr.node.clone());
     if let Some(known) = certificate::of(ports, &node).await? {
-        return again(ports, &node, &known, csr).await;
+        return again(ports, &node, csr, &known).await?.ok_or(Error::Refused(Refusal::NodeExists));
     }
     let authority = Authority::open(ports).await?;
     let issued = NewCertificate::of(authority.issue(node.node(), &csr.public_key, ports.clock.now())?);
     match certificate::replace(ports, &node, None, &issued, Vec::new()).await {
         // Somebody else was faster.
-        Err(error) if error.is_conflict() => again(ports, &node, &certificate::of(ports, &node).await?.ok_or(error)?, csr).await,
+        Err(error) if error.is_conflict() => {
+            let known = certificate::of(ports, &node).await?.ok_or(error)?;
+            again(ports, &node, csr, &known).await?.ok_or(Error::Refused(Refusal::NodeExists))
+        }
         added => added.map(|()| to_pem(&issued.der)),
     }
-}
-
-async fn again(ports: &Ports, node: &Grant<Itself>, known: &Registration, csr: &Csr) -> Result<String> {
-    if known.revoked || certificate::public_key_of(&known.certificate).as_ref() != Some(&csr.public_key) {
-        return Err(Error::Refused(Refusal::NodeExists));
-    }
-    certificate::open(ports, node, known).await?;
-    Ok(to_pem(&known.certificate))
 }

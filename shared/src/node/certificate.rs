@@ -10,6 +10,7 @@
 //!   replaced in turn, what it replaced is revoked once more;
 //! * to revoke, the broker is told first, and then it is written: cut off is what was to be cut off.
 
+use pem::{EncodeConfig, LineEnding, Pem};
 use ring::digest::{SHA256, digest};
 use x509_parser::parse_x509_certificate;
 
@@ -68,6 +69,11 @@ impl NewCertificate {
 pub fn public_key_of(certificate: &[u8]) -> Option<Vec<u8>> {
     let (_, parsed) = parse_x509_certificate(certificate).ok()?;
     Some(parsed.public_key().raw.to_vec())
+}
+
+/// A certificate in PEM, with `\n` as firmware needs it.
+pub fn to_pem(certificate: &[u8]) -> String {
+    pem::encode_config(&Pem::new("CERTIFICATE", certificate), EncodeConfig::new().set_line_ending(LineEnding::LF))
 }
 
 /// A node's record: which certificate it has.

@@ -79,6 +79,32 @@ class Cloud:
     alpn_port: int
     ca: Path
 
+    def __init__(self, folder, env=None):
+        self.folder = Path(folder).resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.env = {**clean_environment(), **(env or {})}
+        self._folders = itertools.count()
+
+    def run(self, *command, timeout=60, check=True, env=None):
+        """Runs the program with a command, to its end."""
+        done = subprocess.run(
+            [BINARY, *command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**self.env, **(env or {})},
+            cwd=self.folder,
+        )
+        assert not check or done.returncode == 0, (
+            f"{' '.join(map(str, command))} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        return done
+
+    def administer(self, *command):
+        """Runs `raincloud admin` as its owner."""
+        raise NotImplementedError
+
     def http(self):
         """A new client of the REST API."""
         return Http(self.base)
@@ -103,13 +129,22 @@ class Cloud:
         """The newest code that was sent to this address."""
         raise NotImplementedError
 
+    def has_mail(self, address):
+        """Is there a code for this address yet?"""
+        raise NotImplementedError
+
     def add_nodes(self, count=1, key=None):
         """Makes and registers nodes."""
-        raise NotImplementedError
+        out = self.folder / f"nodes-{next(self._folders)}"
+        more = ["--key", key] if key else []
+        self.administer("node", "add", "--out", out, "--count", str(count), *more, "--json")
+        folders = sorted(child for child in out.iterdir() if child.is_dir())
+        assert len(folders) == count, f"{count} nodes were asked for: {[folder.name for folder in folders]}"
+        return [Credentials(folder.name, folder) for folder in folders]
 
     def revoke(self, node_id):
         """Makes the node's certificate worthless."""
-        raise NotImplementedError
+        self.administer("node", "revoke", node_id)
 
 
 class LocalCloud(Cloud):
@@ -117,19 +152,16 @@ class LocalCloud(Cloud):
 
     def __init__(self, folder, *flags, env=None):
         assert BINARY.is_file(), f"{BINARY} is missing: cargo build, or set RAINCLOUD_BIN"
-        self.folder = Path(folder).resolve()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder, env)
         self.data = self.folder / "data"
         self.log = self.folder / "serve.log"
         self.flags = flags
-        self.env = {**clean_environment(), **(env or {})}
         self.host = "localhost"
         self.http_port, self.alpn_port, self.mqtts_port = (free_port() for _ in range(3))
         self.base = f"http://127.0.0.1:{self.http_port}"
         self.secure_base = f"https://localhost:{self.alpn_port}"
         self.ca = self.data / "ca.crt"
         self.process = None
-        self._folders = itertools.count()
 
     @property
     def ports(self):
@@ -188,21 +220,8 @@ class LocalCloud(Cloud):
         """The end of that."""
         return "\n".join(self.text().splitlines()[-40:])
 
-    def run(self, *command, timeout=60, check=True):
-        """Runs the program with another command, to its end."""
-        done = subprocess.run(
-            [BINARY, *command],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env=self.env,
-            cwd=self.folder,
-        )
-        assert not check or done.returncode == 0, (
-            f"{' '.join(map(str, command))} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done
+    def administer(self, *command):
+        return self.run("admin", *command, "--data", self.data, timeout=300)
 
     def code(self, address):
         done = self.run("mailbox", "--data", self.data, "--code", address)
@@ -211,19 +230,7 @@ class LocalCloud(Cloud):
         return code
 
     def has_mail(self, address):
-        """Is there a code for this address yet?"""
         return self.run("mailbox", "--data", self.data, "--code", address, check=False).returncode == 0
-
-    def add_nodes(self, count=1, key=None):
-        out = self.folder / f"nodes-{next(self._folders)}"
-        more = ["--key", key] if key else []
-        self.run("admin", "node", "add", "--data", self.data, "--out", out, "--count", str(count), *more, "--json", timeout=300)
-        folders = sorted(child for child in out.iterdir() if child.is_dir())
-        assert len(folders) == count, f"{count} nodes were asked for: {[folder.name for folder in folders]}"
-        return [Credentials(folder.name, folder) for folder in folders]
-
-    def revoke(self, node_id):
-        self.run("admin", "node", "revoke", "--data", self.data, node_id)
 
 
 def clean_environment():

@@ -13,7 +13,6 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::map_response,
     response::{IntoResponse, Response},
 };
 use tower_http::{
@@ -37,18 +36,9 @@ pub fn finish(router: Router) -> Router {
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, 100_012, "there is no such path"))
         .method_not_allowed_fallback(async || Failure::new(StatusCode::METHOD_NOT_ALLOWED, 100_003, "method not allowed"))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(map_response(end_after_too_much))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(nosniff)
         .layer(cors)
-}
-
-/// The rest of a body that is too large is not read, so nothing more can come over its connection.
-async fn end_after_too_much(mut response: Response) -> Response {
-    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]

@@ -74,6 +74,12 @@ struct Known {
     closed: HashMap<String, i64>,
 }
 
+impl Known {
+    fn is_stale(&self, now: i64) -> bool {
+        self.read_at.is_none_or(|at| (now - at).abs() >= FRESH_SECONDS)
+    }
+}
+
 impl Published {
     /// This process did it, and need not look.
     pub(super) fn note_closed(&self, user: &UserId, now: i64) {
@@ -82,9 +88,12 @@ impl Published {
 
     /// The key of this name, if there is one. 1 query for each 100 records, if what is known is not fresh, or if there was no key yet.
     pub(super) async fn key(&self, table: &dyn Table, kid: &str, now: i64) -> Result<Option<Arc<PublicKey>>> {
-        self.refresh(table, now).await?;
-        if self.0.lock().keys.is_empty() {
-            // Nobody had logged in at the cloud when this process looked.
+        // Without a key, nobody had logged in at the cloud when this process looked.
+        let look = {
+            let known = self.0.lock();
+            known.is_stale(now) || known.keys.is_empty()
+        };
+        if look {
             self.read(table, now).await?;
         }
         Ok(self.0.lock().keys.iter().find(|key| key.kid == kid).cloned())
@@ -93,13 +102,11 @@ impl Published {
     /// Does a token of this user's, issued then, mean nothing any more? 1 query for each 100 records, if what
     /// is known is not fresh.
     pub(super) async fn refuses(&self, table: &dyn Table, user: &UserId, issued: i64, now: i64) -> Result<bool> {
-        self.refresh(table, now).await?;
+        let stale = self.0.lock().is_stale(now);
+        if stale {
+            self.read(table, now).await?;
+        }
         Ok(self.0.lock().closed.get(user.as_str()).is_some_and(|at| issued <= *at))
-    }
-
-    async fn refresh(&self, table: &dyn Table, now: i64) -> Result<()> {
-        let stale = self.0.lock().read_at.is_none_or(|at| (now - at).abs() >= FRESH_SECONDS);
-        if stale { self.read(table, now).await } else { Ok(()) }
     }
 
     async fn read(&self, table: &dyn Table, now: i64) -> Result<()> {

@@ -9,7 +9,6 @@
 mod link;
 
 use std::{
-    fs::DirBuilder,
     io::{self, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
@@ -31,6 +30,8 @@ use tokio::{
 };
 
 pub use link::Link;
+
+use crate::folder;
 
 /// Bytes of the key.
 pub const KEY: usize = 32;
@@ -77,7 +78,7 @@ impl Files {
 
     /// Begins a blob that comes bit by bit.
     pub async fn receive(&self, name: &BlobName) -> Result<Incoming> {
-        make_folder(&self.folder).map_err(failed)?;
+        folder::make(&self.folder).map_err(failed)?;
         let part = Part(self.folder.join(format!("{}{PART}", RandomIds.id())));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -201,14 +202,6 @@ impl Blobs for Files {
     async fn download_url(&self, name: &BlobName, seconds: u32) -> Result<String> {
         self.url(Link::Download, name, seconds, 0)
     }
-}
-
-fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Brings to disk which names are in this file's folder.

@@ -137,22 +137,10 @@ mod tests {
         assert!(table.write(check).await.unwrap_err().is_conflict());
     }
 
-    struct Setup(Arc<Retrying>, Arc<TestClock>);
-
-    impl Harness for Setup {
-        fn table(&self) -> Arc<dyn Table> {
-            self.0.clone()
-        }
-
-        fn set_now(&self, ms: i64) {
-            self.1.set(ms);
-        }
-    }
-
     #[tokio::test]
     async fn the_contract_is_kept_through_it() {
         let clock = Arc::new(TestClock::default());
         let inner = Arc::new(Model::new(clock.clone()));
-        suite(&Setup(Arc::new(Retrying { inner }), clock)).await;
+        suite(&Harness::here(Arc::new(Retrying { inner }), clock)).await;
     }
 }

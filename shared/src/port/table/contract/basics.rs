@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::{Harness, START, begin, done, json, key, merge, put, put_until, there, values, write};
 use crate::port::table::{Key, Merge, TableId, Value, When, Write};
 
-pub(super) async fn all(harness: &dyn Harness) {
+pub(super) async fn all(harness: &Harness) {
     put_get_delete(harness).await;
     values_round_trip(harness).await;
     keys_are_apart(harness).await;
@@ -14,7 +14,7 @@ pub(super) async fn all(harness: &dyn Harness) {
     get_many(harness).await;
 }
 
-async fn put_get_delete(harness: &dyn Harness) {
+async fn put_get_delete(harness: &Harness) {
     let table = begin(harness);
     let key = key("put-get-delete", "a");
     assert_eq!(table.get(&key).await.unwrap(), None);
@@ -40,7 +40,7 @@ async fn put_get_delete(harness: &dyn Harness) {
     }
 }
 
-async fn values_round_trip(harness: &dyn Harness) {
+async fn values_round_trip(harness: &Harness) {
     let table = begin(harness);
     let key = key("values", "a");
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
@@ -98,7 +98,7 @@ async fn values_round_trip(harness: &dyn Harness) {
     }
 }
 
-async fn keys_are_apart(harness: &dyn Harness) {
+async fn keys_are_apart(harness: &Harness) {
     let table = begin(harness);
     let parts = ["k", "K", "k ", "k\u{0}", "ké", "ke\u{301}", "k/a", "%", "'", "k\u{10ffff}"];
     let mut keys = Vec::new();
@@ -116,7 +116,7 @@ async fn keys_are_apart(harness: &dyn Harness) {
     }
 }
 
-async fn versions(harness: &dyn Harness) {
+async fn versions(harness: &Harness) {
     let table = begin(harness);
     let key = key("versions", "a");
     let mut seen = HashSet::new();
@@ -137,14 +137,14 @@ async fn versions(harness: &dyn Harness) {
     assert_eq!(there(&*table, &key).await.version, version);
 }
 
-async fn expiry(harness: &dyn Harness) {
+async fn expiry(harness: &Harness) {
     let table = begin(harness);
     let key = key("expiry", "a");
     done(&*table, put_until(&key, 1, START + 10)).await;
     assert_eq!(there(&*table, &key).await.expires, Some(START + 10));
-    harness.set_now((START + 10) * 1000 - 1);
+    harness.clock.set((START + 10) * 1000 - 1);
     assert!(table.get(&key).await.unwrap().is_some(), "there up to the last millisecond");
-    harness.set_now((START + 10) * 1000);
+    harness.clock.set((START + 10) * 1000);
     assert_eq!(table.get(&key).await.unwrap(), None, "absent from the very second");
     assert_eq!(table.get_many(std::slice::from_ref(&key)).await.unwrap(), [None]);
 
@@ -153,16 +153,16 @@ async fn expiry(harness: &dyn Harness) {
     assert_eq!(table.get(&key).await.unwrap(), None);
     // A Put without an expiry has none, whatever was before.
     done(&*table, put(&key, 3, When::Absent)).await;
-    harness.set_now(i64::MAX);
+    harness.clock.set(i64::MAX);
     assert_eq!(there(&*table, &key).await.expires, None);
 
     // The clock may be set back: what is there stays writable.
-    harness.set_now(0);
+    harness.clock.set(0);
     done(&*table, put_until(&key, 4, 1)).await;
     assert_eq!(there(&*table, &key).await.int("f"), Some(4));
 }
 
-async fn get_many(harness: &dyn Harness) {
+async fn get_many(harness: &Harness) {
     let table = begin(harness);
     assert!(table.get_many(&[]).await.unwrap().is_empty());
     let every: Vec<Key> = (0..130)

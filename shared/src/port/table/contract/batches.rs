@@ -3,13 +3,13 @@
 use super::{Harness, assert_conflict, assert_final, begin, done, key, put, write};
 use crate::port::table::{Key, Merge, TableId, Value, When, Write};
 
-pub(super) async fn all(harness: &dyn Harness) {
+pub(super) async fn all(harness: &Harness) {
     all_happen(harness).await;
     a_conflict_leaves_nothing(harness).await;
     a_failure_leaves_nothing(harness).await;
 }
 
-async fn all_happen(harness: &dyn Harness) {
+async fn all_happen(harness: &Harness) {
     let table = begin(harness);
     let keys = ["a", "b", "c", "d"].map(|sort| key("batch", sort));
     let other = Key::new(TableId::Access, "batch-other", "a");
@@ -28,7 +28,7 @@ async fn all_happen(harness: &dyn Harness) {
     assert_eq!(found, [Some(2), Some(6), None, None, Some(3)]);
 }
 
-async fn a_conflict_leaves_nothing(harness: &dyn Harness) {
+async fn a_conflict_leaves_nothing(harness: &Harness) {
     let table = begin(harness);
     let keys: Vec<Key> = (0..7).map(|number| key("batch-conflict", &number.to_string())).collect();
     for key in &keys {
@@ -64,7 +64,7 @@ async fn a_conflict_leaves_nothing(harness: &dyn Harness) {
 }
 
 /// What the engine finds only while it works.
-async fn a_failure_leaves_nothing(harness: &dyn Harness) {
+async fn a_failure_leaves_nothing(harness: &Harness) {
     let table = begin(harness);
     let keys = ["a", "b", "c"].map(|sort| key("batch-failure", sort));
     done(&*table, put(&keys[1], i64::MAX, When::Always)).await;

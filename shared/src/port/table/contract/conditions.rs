@@ -13,7 +13,7 @@ enum State {
     Expired,
 }
 
-pub(super) async fn all(harness: &dyn Harness) {
+pub(super) async fn all(harness: &Harness) {
     let table = begin(harness);
     let mut number = 0;
     for state in [State::Present, State::Absent, State::Expired] {
@@ -53,8 +53,8 @@ fn conditions(version: u64) -> Vec<(When, bool, bool)> {
     ]
 }
 
-async fn one(harness: &dyn Harness, table: &dyn Table, key: &Key, state: State, condition: usize, kind: &str) {
-    harness.set_now(START * 1000);
+async fn one(harness: &Harness, table: &dyn Table, key: &Key, state: State, condition: usize, kind: &str) {
+    harness.clock.set(START * 1000);
     let fields = || BTreeMap::from([("int".to_owned(), Value::Int(5)), ("str".to_owned(), "b".into())]);
     let mut version = 77;
     if state != State::Absent {
@@ -62,7 +62,7 @@ async fn one(harness: &dyn Harness, table: &dyn Table, key: &Key, state: State, 
         version = there(table, key).await.version;
     }
     if state == State::Expired {
-        harness.set_now((START + 1) * 1000);
+        harness.clock.set((START + 1) * 1000);
     }
     let (when, present, otherwise) = conditions(version).swap_remove(condition);
     let expected = if state == State::Present { present } else { otherwise };

@@ -5,7 +5,7 @@ use crate::port::table::{
     Batch, BatchError, Key, MAX_MERGE_FIELDS, MAX_NAME_BYTES, MAX_RECORD_BYTES, MAX_WRITES, Merge, TableId, Value, When, Write,
 };
 
-pub(super) async fn all(harness: &dyn Harness) {
+pub(super) async fn all(harness: &Harness) {
     refused();
     largest_batch(harness).await;
     largest_record(harness).await;
@@ -63,7 +63,7 @@ fn refused() {
     }
 }
 
-async fn largest_batch(harness: &dyn Harness) {
+async fn largest_batch(harness: &Harness) {
     let table = begin(harness);
     let keys: Vec<Key> = (0..MAX_WRITES).map(|number| key(&format!("limits-batch-{}", number % 3), &number.to_string())).collect();
     write(&*table, keys.iter().map(|key| put(key, 1, When::Absent)).collect()).await.unwrap();
@@ -78,7 +78,7 @@ async fn largest_batch(harness: &dyn Harness) {
     assert!(found.iter().all(|found| found.as_ref().and_then(|record| record.int("f")) == Some(5)));
 }
 
-async fn largest_record(harness: &dyn Harness) {
+async fn largest_record(harness: &Harness) {
     let table = begin(harness);
     for (sort, value) in [("str", "x".into()), ("json", json("1")), ("bytes", Value::Bytes(vec![0xff]))] {
         let key = key("limits-record", sort);
@@ -95,7 +95,7 @@ async fn largest_record(harness: &dyn Harness) {
     }
 }
 
-async fn largest_merge(harness: &dyn Harness) {
+async fn largest_merge(harness: &Harness) {
     let table = begin(harness);
     let key = key("limits-merge", "a");
     for _ in 0..2 {
@@ -110,7 +110,7 @@ async fn largest_merge(harness: &dyn Harness) {
 }
 
 /// Many fields, which cost the most beside their values: what fits by the port's count fits the engine.
-async fn largest_fields(harness: &dyn Harness) {
+async fn largest_fields(harness: &Harness) {
     let table = begin(harness);
     let least = Value::Int(i64::MIN);
     for (sort, value, at) in
@@ -139,7 +139,7 @@ async fn largest_fields(harness: &dyn Harness) {
 const MARGIN: usize = 64;
 
 /// Only the engine can know.
-async fn too_large_a_merge(harness: &dyn Harness) {
+async fn too_large_a_merge(harness: &Harness) {
     let table = begin(harness);
     let (large, small) = (key("limits-too-large", "large"), key("limits-too-large", "small"));
     let fits = Merge::new(large.clone()).set("g", "xy");
@@ -161,7 +161,7 @@ async fn too_large_a_merge(harness: &dyn Harness) {
     assert_eq!(there(&*table, &large).await.size(), MAX_RECORD_BYTES);
 }
 
-async fn longest_keys(harness: &dyn Harness) {
+async fn longest_keys(harness: &Harness) {
     let table = begin(harness);
     let (partition, sort) = ("é".repeat(1024), "😀".repeat(256));
     let keys = [Key::new(TableId::Nodes, &partition, &sort), Key::new(TableId::Nodes, &partition, "a")];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Harness, START, assert_conflict, assert_final, begin, done, json, key, merge, put, put_until, there, values, write};
 use crate::port::table::{Key, Merge, Record, Value, When, Write};
 
-pub(super) async fn all(harness: &dyn Harness) {
+pub(super) async fn all(harness: &Harness) {
     changes(harness).await;
     from_nothing(harness).await;
     adding(harness).await;
@@ -14,7 +14,7 @@ pub(super) async fn all(harness: &dyn Harness) {
     expiry_of_a_merge(harness).await;
 }
 
-async fn changes(harness: &dyn Harness) {
+async fn changes(harness: &Harness) {
     let table = begin(harness);
     let key = key("merge", "a");
     done(&*table, Write::put(key.clone(), [("a", 1), ("b", 2), ("c", 3)], When::Always)).await;
@@ -30,18 +30,18 @@ async fn changes(harness: &dyn Harness) {
 }
 
 /// Onto an absent and onto an expired record; also when it only removes.
-async fn from_nothing(harness: &dyn Harness) {
+async fn from_nothing(harness: &Harness) {
     let table = begin(harness);
     for (sort, old) in [("absent", false), ("expired", true)] {
         let key = key("merge-nothing", sort);
-        harness.set_now(START * 1000);
+        harness.clock.set(START * 1000);
         let mut version = None;
         if old {
             done(&*table, put_until(&key, 7, START + 1)).await;
             let late = Merge::new(key.clone()).set("t", 1).remove("u").newer_than(i64::MAX);
             merge(&*table, late).await.unwrap();
             version = Some(there(&*table, &key).await.version);
-            harness.set_now((START + 1) * 1000);
+            harness.clock.set((START + 1) * 1000);
         }
         // Nothing of the old one remains: no field, no expiry, no time, not even of a removed field.
         let change = Merge::new(key.clone()).set("t", 2).set("u", 3).newer_than(5);
@@ -59,7 +59,7 @@ async fn from_nothing(harness: &dyn Harness) {
     assert!(there(&*table, &empty).await.fields.is_empty());
 }
 
-async fn adding(harness: &dyn Harness) {
+async fn adding(harness: &Harness) {
     let table = begin(harness);
     let key = key("merge-add", "a");
     for (amount, sum) in [(5, 5), (-7, -2), (0, -2), (i64::MAX, i64::MAX - 2), (2, i64::MAX)] {
@@ -88,7 +88,7 @@ fn shown(record: &Record) -> String {
     fields.collect::<Vec<_>>().join(" ")
 }
 
-async fn newer_than(harness: &dyn Harness) {
+async fn newer_than(harness: &Harness) {
     let table = begin(harness);
     let key = key("merge-newer", "a");
     let at = |newer: i64| Merge::new(key.clone()).newer_than(newer);
@@ -145,7 +145,7 @@ async fn newer_than(harness: &dyn Harness) {
 }
 
 /// Deliveries that come late, repeated or in reverse end in the same record.
-async fn any_order_ends_equal(harness: &dyn Harness) {
+async fn any_order_ends_equal(harness: &Harness) {
     let table = begin(harness);
     let deliveries = |key: &Key| {
         let at = |newer: i64| Merge::new(key.clone()).newer_than(newer);
@@ -173,14 +173,14 @@ async fn any_order_ends_equal(harness: &dyn Harness) {
     }
 }
 
-async fn expiry_of_a_merge(harness: &dyn Harness) {
+async fn expiry_of_a_merge(harness: &Harness) {
     let table = begin(harness);
     let key = key("merge-expires", "a");
     merge(&*table, Merge::new(key.clone()).set("f", 1).expires(START + 5)).await.unwrap();
     merge(&*table, Merge::new(key.clone()).set("g", 1)).await.unwrap();
     assert_eq!(there(&*table, &key).await.expires, Some(START + 5), "a Merge that names none leaves it");
     merge(&*table, Merge::new(key.clone()).set("g", 1).expires(START + 9)).await.unwrap();
-    harness.set_now((START + 8) * 1000);
+    harness.clock.set((START + 8) * 1000);
     assert_eq!(there(&*table, &key).await.expires, Some(START + 9));
     merge(&*table, Merge::new(key.clone()).set("g", 1).expires(START + 8)).await.unwrap();
     assert_eq!(table.get(&key).await.unwrap(), None, "a Merge may end a record at once");

@@ -30,16 +30,21 @@ use super::{Batch, Key, Merge, Record, Table, TableError, TableId, Value, When, 
 use crate::port::clock::Clock;
 
 /// An engine under test, and the clock that it was given.
-pub trait Harness: Send + Sync {
-    /// The engine.
-    fn table(&self) -> Arc<dyn Table>;
+pub struct Harness {
+    table: Arc<dyn Table>,
+    clock: Arc<TestClock>,
+    in_process: bool,
+}
 
-    /// Sets its clock, ms since the epoch.
-    fn set_now(&self, ms: i64);
+impl Harness {
+    /// One in this process: writes take their places as they are first polled.
+    pub fn here(table: Arc<dyn Table>, clock: Arc<TestClock>) -> Self {
+        Self { table, clock, in_process: true }
+    }
 
-    /// Is it in this process, so that writes take their places as they are first polled?
-    fn in_process(&self) -> bool {
-        true
+    /// One across a network.
+    pub fn elsewhere(table: Arc<dyn Table>, clock: Arc<TestClock>) -> Self {
+        Self { table, clock, in_process: false }
     }
 }
 
@@ -61,7 +66,7 @@ impl Clock for TestClock {
 }
 
 /// Every promise of the port.
-pub async fn suite(harness: &dyn Harness) {
+pub async fn suite(harness: &Harness) {
     basics::all(harness).await;
     batches::all(harness).await;
     conditions::all(harness).await;
@@ -76,9 +81,9 @@ pub async fn suite(harness: &dyn Harness) {
 const START: i64 = 4_000_000_000;
 
 /// The engine with its clock at the start.
-fn begin(harness: &dyn Harness) -> Arc<dyn Table> {
-    harness.set_now(START * 1000);
-    harness.table()
+fn begin(harness: &Harness) -> Arc<dyn Table> {
+    harness.clock.set(START * 1000);
+    harness.table.clone()
 }
 
 fn key(partition: &str, sort: &str) -> Key {

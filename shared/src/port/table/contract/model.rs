@@ -190,22 +190,10 @@ mod tests {
     use super::*;
     use crate::port::table::contract::{Harness, TestClock, suite};
 
-    struct Setup(Arc<Model>, Arc<TestClock>);
-
-    impl Harness for Setup {
-        fn table(&self) -> Arc<dyn Table> {
-            self.0.clone()
-        }
-
-        fn set_now(&self, ms: i64) {
-            self.1.set(ms);
-        }
-    }
-
     #[test]
     fn the_model_keeps_the_contract() {
         let clock = Arc::new(TestClock::default());
-        let setup = Setup(Arc::new(Model::new(clock.clone())), clock);
-        suite(&setup).now_or_never().unwrap();
+        let harness = Harness::here(Arc::new(Model::new(clock.clone())), clock);
+        suite(&harness).now_or_never().unwrap();
     }
 }

@@ -7,11 +7,11 @@ use futures_util::future::join_all;
 use super::{Harness, begin, done, key, merge, put, there, write};
 use crate::port::table::{Batch, Merge, Query, Record, Table, TableError, TableId, Value, When};
 
-pub(super) async fn all(harness: &dyn Harness) {
+pub(super) async fn all(harness: &Harness) {
     every_add_counts(harness).await;
     one_creator(harness).await;
     one_writer_per_version(harness).await;
-    if harness.in_process() {
+    if harness.in_process {
         first_poll_decides(harness).await;
     }
     reads_follow_writes(harness).await;
@@ -27,7 +27,7 @@ async fn persist(table: &dyn Table, change: &Merge) -> Result<Option<Record>, Ta
     }
 }
 
-async fn every_add_counts(harness: &dyn Harness) {
+async fn every_add_counts(harness: &Harness) {
     let table = begin(harness);
     let (table, key) = (&*table, &key("order-add", "a"));
     let tasks = (0..50).map(|_| async move {
@@ -39,7 +39,7 @@ async fn every_add_counts(harness: &dyn Harness) {
     assert_eq!(there(table, key).await.int("f"), Some(50 * 20 * 3));
 }
 
-async fn one_creator(harness: &dyn Harness) {
+async fn one_creator(harness: &Harness) {
     let table = begin(harness);
     let (table, key) = (&*table, &key("order-absent", "a"));
     let outcomes = join_all((0..40).map(|number| write(table, vec![put(key, number, When::Absent)]))).await;
@@ -49,7 +49,7 @@ async fn one_creator(harness: &dyn Harness) {
     assert_eq!(there(table, key).await.int("f"), Some(winners[0].0));
 }
 
-async fn one_writer_per_version(harness: &dyn Harness) {
+async fn one_writer_per_version(harness: &Harness) {
     let table = begin(harness);
     let (table, key) = (&*table, &key("order-version", "a"));
     done(table, put(key, 0, When::Always)).await;
@@ -64,7 +64,7 @@ async fn one_writer_per_version(harness: &dyn Harness) {
 }
 
 /// However they are awaited later, writes happen in the order in which they were first polled.
-async fn first_poll_decides(harness: &dyn Harness) {
+async fn first_poll_decides(harness: &Harness) {
     let table = begin(harness);
     let key = key("order-poll", "a");
     for reversed in [false, true] {
@@ -112,7 +112,7 @@ async fn first_poll_decides(harness: &dyn Harness) {
 }
 
 /// A read sees every write that returned before, whoever else reads and writes meanwhile.
-async fn reads_follow_writes(harness: &dyn Harness) {
+async fn reads_follow_writes(harness: &Harness) {
     let table = begin(harness);
     let table = &*table;
     let tasks = (0..20).map(|task| async move {

@@ -3,7 +3,7 @@
 use super::{Harness, START, begin, done, key, put, put_until, there};
 use crate::port::table::{Cursor, Direction, Key, MAX_PAGE_BYTES, Page, Query, Range, Record, Table, TableId, When, Write};
 
-pub(super) async fn all(harness: &dyn Harness) {
+pub(super) async fn all(harness: &Harness) {
     pages(harness).await;
     byte_order(harness).await;
     ranges(harness).await;
@@ -48,7 +48,7 @@ async fn fill(table: &dyn Table, partition: &str, sorts: impl IntoIterator<Item 
     }
 }
 
-async fn pages(harness: &dyn Harness) {
+async fn pages(harness: &Harness) {
     let table = begin(harness);
     let every: Vec<String> = (0..14).map(|number| format!("r{number:02}")).collect();
     fill(&*table, "pages", every.iter().rev().cloned()).await;
@@ -72,7 +72,7 @@ async fn pages(harness: &dyn Harness) {
     assert_eq!(nothing, Page::default());
 }
 
-async fn byte_order(harness: &dyn Harness) {
+async fn byte_order(harness: &Harness) {
     let table = begin(harness);
     let mut every = vec![
         "a",
@@ -130,7 +130,7 @@ async fn byte_order(harness: &dyn Harness) {
     }
 }
 
-async fn ranges(harness: &dyn Harness) {
+async fn ranges(harness: &Harness) {
     let table = begin(harness);
     fill(&*table, "ranges", ["a", "b", "b#1", "b#2", "c", "d"].map(str::to_owned)).await;
     let cases: [(&str, &str, &[&str]); 8] = [
@@ -158,7 +158,7 @@ async fn ranges(harness: &dyn Harness) {
     }
 }
 
-async fn cursors(harness: &dyn Harness) {
+async fn cursors(harness: &Harness) {
     let table = begin(harness);
     fill(&*table, "cursors", ["a", "b", "c", "c#1", "c#2", "d", "e"].map(str::to_owned)).await;
     // A cursor need not stand on a record, nor within the range.
@@ -196,7 +196,7 @@ async fn cursors(harness: &dyn Harness) {
     }
 }
 
-async fn expired_records_do_not_count(harness: &dyn Harness) {
+async fn expired_records_do_not_count(harness: &Harness) {
     let table = begin(harness);
     // Live and expired ones in turn, and runs of expired ones at either end.
     for number in 0..40 {
@@ -204,7 +204,7 @@ async fn expired_records_do_not_count(harness: &dyn Harness) {
         let only = if (10..30).contains(&number) && number % 3 == 0 { put(&key, 1, When::Always) } else { put_until(&key, 1, START + 1) };
         done(&*table, only).await;
     }
-    harness.set_now((START + 1) * 1000);
+    harness.clock.set((START + 1) * 1000);
     for direction in BOTH {
         for limit in [1, 2, 3, 6, 7] {
             let found = walk(&*table, query("pages-expired", everything(), direction, limit)).await;
@@ -217,7 +217,7 @@ async fn expired_records_do_not_count(harness: &dyn Harness) {
     }
 }
 
-async fn bounded_by_bytes(harness: &dyn Harness) {
+async fn bounded_by_bytes(harness: &Harness) {
     let table = begin(harness);
     let every: Vec<String> = (0..8).map(|number| number.to_string()).collect();
     for sort in &every {
@@ -243,7 +243,7 @@ async fn bounded_by_bytes(harness: &dyn Harness) {
     }
 }
 
-async fn partitions_are_apart(harness: &dyn Harness) {
+async fn partitions_are_apart(harness: &Harness) {
     let table = begin(harness);
     for partition in ["apart", "apart ", "apar", "APART", "apart#"] {
         fill(&*table, partition, ["a".to_owned()]).await;

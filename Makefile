@@ -20,8 +20,10 @@ unit: .venv-aws/stamp ## Unit, contract, door and documentation tests
 	cargo test --workspace --all-features
 
 # With all targets it has the same features as the unit tests, so that little is compiled again.
+ALL := cargo build --workspace --all-features --all-targets
+
 acceptance: .venv/stamp ## Real clients against the running program; `make acceptance TESTS=user/test_login.py`
-	cargo build --workspace --all-features --all-targets
+	$(ALL)
 	$(PYTEST)$(if $(TESTS),/$(TESTS)) -n $(WORKERS)
 
 lint: $(DENY) .venv-aws/stamp ## Form, clippy, documentation, length of files, templates, dependencies
@@ -84,7 +86,7 @@ redrive: .venv-aws/stamp ## Hand what could not be handled to its function once 
 	.venv-aws/bin/python deploy/redrive.py
 
 deploy-test: functions .venv/stamp .venv-aws/stamp ## Deploy to a local emulator of AWS and test what is there
-	cargo build
+	$(ALL)
 	.venv-aws/bin/python tests/deploy
 
 functions: ## Build target/lambda, for Lambda on this machine's architecture

@@ -4,16 +4,12 @@ its templates; what is not said stays as it was, because CloudFormation remember
 import json
 import os
 import platform
-import subprocess
 import sys
-from pathlib import Path
 
 import boto3
 import stage as stages
 import yaml
-
-ROOT = stages.ROOT
-SAM = Path(sys.executable).with_name("sam")
+from stage import ROOT, sam
 
 
 def main():
@@ -47,17 +43,11 @@ def build(part, template):
 
 def deploy(stage, part, template, settings):
     """Deploys one stack, with those of the settings that are its parameters."""
-    print(f"\n== {stage.stack(part)}", flush=True)
+    stack = stage.stack(part)
+    print(f"\n== {stack}", flush=True)
     own = {"Stage": stage.name} | {name: settings[name] for name in settings.keys() & parameters(template)}
     overrides = [f"{name}={value}" for name, value in own.items()]
-    sam("deploy", "--template", template, "--stack-name", stage.stack(part), "--parameter-overrides", *overrides)
-
-
-def sam(*words):
-    """Runs SAM as samconfig.toml says."""
-    done = subprocess.run([SAM, *words, "--config-file", ROOT / "samconfig.toml"], cwd=ROOT)
-    if done.returncode:
-        sys.exit(done.returncode)
+    sam("deploy", "--template", template, "--stack-name", stack, "--s3-prefix", stack, "--parameter-overrides", *overrides)
 
 
 def parameters(template):

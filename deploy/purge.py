@@ -21,7 +21,7 @@ def main():
     delete_bucket(stage)
     delete_queue(stage)
     stages.ANSWERS.unlink(missing_ok=True)
-    print(f"{stage.name} has gone. SAM's own bucket, aws-sam-cli-managed-default, holds what was uploaded for all its stacks")
+    print(f"{stage.name} has gone")
 
 
 def confirm(stage):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import boto3
 from botocore.exceptions import ClientError
 
 ROOT = Path(__file__).resolve().parents[1]
+SAM = Path(sys.executable).with_name("sam")
+# The stack of the bucket to which SAM uploads.
+UPLOADS = "aws-sam-cli-managed-default"
 # What was answered the last time.
 ANSWERS = ROOT / ".stage.json"
 TABLES = ["users", "nodes", "access", "ota", "identity", "claims"]
@@ -33,9 +37,12 @@ class Stage:
         return f"raincloud-{self.name}-{name}"
 
     def outputs(self, part):
-        """What the stack tells; None where there is no such stack."""
+        """What the stack `base`, `core` or `addons` tells; None where there is none."""
+        return self._outputs(self.stack(part))
+
+    def _outputs(self, stack):
         try:
-            (stack,) = self.cloudformation.describe_stacks(StackName=self.stack(part))["Stacks"]
+            (stack,) = self.cloudformation.describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
@@ -43,12 +50,21 @@ class Stage:
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def delete(self, part):
-        """Deletes the stack and waits until it has gone. No stack is no error."""
-        if self.outputs(part) is None:
+        """Deletes the stack and what was uploaded for it. No stack is no error."""
+        stack, uploads = self.stack(part), self._outputs(UPLOADS)
+        if self._outputs(stack) is None:
             return
-        print(f"Deleting {self.stack(part)} ...", flush=True)
-        self.cloudformation.delete_stack(StackName=self.stack(part))
-        self.cloudformation.get_waiter("stack_delete_complete").wait(StackName=self.stack(part), WaiterConfig={"Delay": 2, "MaxAttempts": 900})
+        print(f"\n== {stack}", flush=True)
+        # What was uploaded lies in a folder of the stack's name.
+        where = ["--s3-bucket", uploads["SourceBucket"], "--s3-prefix", stack] if uploads else []
+        sam("delete", "--no-prompts", "--stack-name", stack, "--region", self.cloudformation.meta.region_name, *where)
+
+
+def sam(*words):
+    """Runs SAM as samconfig.toml says."""
+    done = subprocess.run([SAM, *words, "--config-file", ROOT / "samconfig.toml"], cwd=ROOT)
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
 def waiting(queue):

@@ -96,7 +96,7 @@ impl Hooks for NodeHooks {
     fn publish(&self, connection: &Arc<Connection>, message: &Message) -> BoxFuture<'static, Action> {
         let Some(app) = self.app.get().cloned() else { return Box::pin(async { Action::Fail }) };
         let event = Event::Message {
-            client_id: connection.client_id.clone(),
+            client_id: Some(connection.client_id.clone()),
             topic: message.topic.to_string(),
             payload: message.payload.clone(),
             at: self.arrivals.next(connection, app.ports.clock.now_ms()),

@@ -10,8 +10,9 @@ use crate::node::presence::Change;
 pub enum Event {
     /// A client published.
     Message {
-        /// The MQTT client id, matched with the client's certificate.
-        client_id: String,
+        /// The MQTT client id, matched with the client's certificate. None where AWS IoT names nobody, as for a
+        /// will: what is published then was allowed on its topic, whose node it is.
+        client_id: Option<String>,
         /// The whole topic, with or without `$aws/rules/<rule>/`.
         topic: String,
         /// The very bytes.

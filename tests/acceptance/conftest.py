@@ -14,7 +14,6 @@ from support.device import Device
 from support.sdk import Sdk
 from support.simulated import Simulated
 from support.user import User
-from support.wire import Wire
 
 _CLOUDS = pytest.StashKey()
 DEPLOYED = os.environ.get("RAINCLOUD_DEPLOYED")
@@ -187,18 +186,3 @@ def new_sdk(cloud):
 def sdk(new_sdk, user):
     """An SDK in which `user` is logged in."""
     return new_sdk().log_in(user)
-
-
-@pytest.fixture(scope="session")
-def map_many():
-    """Maps many new nodes to a user, each by one short connection; returns their ids."""
-
-    def map_many(cloud, user, count):
-        every, user_id = cloud.add_nodes(count), user.id
-        for credentials in every:
-            user.ask_to_map(credentials.id, "the secret")
-            with Wire(cloud, credentials) as node:
-                node.publish("user/mapping", {"node_id": node.id, "user_id": user_id, "secret_key": "the secret"})
-        return [credentials.id for credentials in every]
-
-    return map_many

@@ -35,8 +35,13 @@ def resource(name):
 
 
 def outputs(part):
-    """What a stack tells."""
-    (stack,) = boto3.client("cloudformation").describe_stacks(StackName=resource(part))["Stacks"]
+    """What the stack `base`, `core` or `addons` tells."""
+    return outputs_of(resource(part))
+
+
+def outputs_of(stack):
+    """What a stack of any name tells."""
+    (stack,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 

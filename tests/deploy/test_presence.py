@@ -14,9 +14,9 @@ ORDERS = 1000
 NODES = 20
 
 
-def test_presence_in_a_thousand_random_orders(cloud, user, map_many):
+def test_presence_in_a_thousand_random_orders(user):
     seed = random.randrange(2**32)
-    rng, nodes = random.Random(seed), map_many(cloud, user, NODES)
+    rng, nodes = random.Random(seed), user.map_many(NODES)
     client = boto3.client("lambda")
     with ThreadPoolExecutor(NODES) as pool:
         for number in range(ORDERS // NODES):
@@ -24,7 +24,7 @@ def test_presence_in_a_thousand_random_orders(cloud, user, map_many):
             histories = [history(rng, node, now_ms()) for node in nodes]
             list(pool.map(lambda events: tell(client, events), [shuffled(rng, events) for events, _ in histories]))
             wanted = {node: online for node, (_, online) in zip(nodes, histories)}
-            assert shown(user) == wanted, f"seed {seed}, round {number}"
+            assert shown(user).items() >= wanted.items(), f"seed {seed}, round {number}"
 
 
 def history(rng, node, at):

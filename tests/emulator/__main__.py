@@ -60,6 +60,8 @@ def set_environment(folder, port, mqtt_port, region):
         AUTH="true",
         BIND_HOST="127.0.0.1",
         GATEWAY_PORT=str(port),
+        # After so many seconds it sends once more what a node has not acknowledged; AWS does on a return, too.
+        IOT_RETRANSMIT_SECONDS="5",
         IOT_MTLS_PORT=str(mqtt_port),
         LAMBDA_EXECUTOR="local",
         MINISTACK_REGION=region,

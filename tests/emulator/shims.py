@@ -5,6 +5,7 @@ Each stands alone and is applied before the emulator starts. They touch private 
 """
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -65,6 +66,20 @@ def nested_updates():
         return physical_id, {**known, **told}
 
     provisioners._update_resource = update_and_keep
+
+
+def uploads_have_the_address_of_s3():
+    """SAM writes the address of what it has uploaded into the template, and knows only that of S3 when it deletes it."""
+    from ministack.services.cloudformation import handlers
+
+    get = handlers._ACTION_HANDLERS["GetTemplate"]
+
+    def get_template(params):
+        status, headers, body = get(params)
+        here = os.environ["AWS_ENDPOINT_URL"].encode()
+        return status, headers, body.replace(here, b"https://s3.%s.amazonaws.com" % os.environ["MINISTACK_REGION"].encode())
+
+    handlers._ACTION_HANDLERS["GetTemplate"] = get_template
 
 
 def options_reach_routes():
@@ -197,6 +212,7 @@ ALL = [
     delete_connection,
     nested_transforms,
     nested_updates,
+    uploads_have_the_address_of_s3,
     options_reach_routes,
     rules_call_as_events,
     letters_are_sent_by_an_identity,

@@ -32,6 +32,7 @@ use shared::{
     Ports,
     port::{
         Rules,
+        clock::Clock,
         federation::Providers,
         table::{Table, TableId},
     },
@@ -110,14 +111,20 @@ pub struct Base {
 impl Base {
     /// A new one.
     pub async fn new() -> Self {
-        let config = config().await;
+        let base = Self::by(loader()).await;
+        // An error says that it is known already.
+        let known = aws_sdk_sesv2::Client::new(&base.config).create_email_identity().email_identity(MAIL_FROM);
+        let _ = known.send().await;
+        base
+    }
+
+    /// A new one, to which this leads.
+    pub async fn by(loader: ConfigLoader) -> Self {
+        let config = loader.load().await;
         let names = BTreeMap::from(TableId::ALL.map(|table| (table, unique(table.name()))));
         for name in names.values() {
             create(&Client::new(&config), name).await;
         }
-        // An error says that it is known already.
-        let known = aws_sdk_sesv2::Client::new(&config).create_email_identity().email_identity(MAIL_FROM);
-        let _ = known.send().await;
         Self { names, config }
     }
 
@@ -136,7 +143,19 @@ impl Base {
 
     /// The tables.
     pub fn table(&self) -> Arc<dyn Table> {
-        Arc::new(DynamoTable::new(Sdk::with(self.config.clone()), self.names.clone(), Arc::new(SystemClock)))
+        self.table_at(Arc::new(SystemClock))
+    }
+
+    /// The tables as of another time.
+    pub fn table_at(&self, clock: Arc<dyn Clock>) -> Arc<DynamoTable> {
+        Arc::new(DynamoTable::new(Sdk::with(self.config.clone()), self.names.clone(), clock))
+    }
+
+    /// Deletes them.
+    pub async fn delete(self) {
+        for name in self.names.values() {
+            Client::new(&self.config).delete_table().table_name(name).send().await.unwrap();
+        }
     }
 
     /// The ports over these tables, whichever a function may use; there are no blobs and no nodes, and letters go nowhere.

@@ -8,6 +8,7 @@ pub mod emulator;
 pub mod keys;
 pub mod ports;
 pub mod runtime_api;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -91,12 +92,17 @@ impl Cloud {
     /// The same, where people also sign in by these providers.
     pub fn with(rules: Rules, providers: Providers) -> Self {
         let clock = Arc::new(Clock::default());
+        let sqlite = SqliteTable::memory(clock.clone()).expect("a database in memory");
+        Self::over(Arc::new(sqlite), clock, rules, providers)
+    }
+
+    /// The same over this storage, which has the same clock.
+    pub fn over(storage: Arc<dyn Table>, clock: Arc<Clock>, rules: Rules, providers: Providers) -> Self {
         let ids = Arc::new(Ids::default());
         let fleet = Arc::new(Fleet::default());
         let mail = Arc::new(Mail::default());
         let meter = Arc::new(Meter::default());
-        let sqlite = Arc::new(SqliteTable::memory(clock.clone()).expect("a database in memory"));
-        let table: Arc<dyn Table> = Arc::new(Metered { inner: sqlite, meter: meter.clone() });
+        let table: Arc<dyn Table> = Arc::new(Metered { inner: storage, meter: meter.clone() });
         let settings = accounts::Settings { issuer: "https://cloud.test".to_owned(), former_issuer: None };
         let of_accounts = Only::over(&table, &[TableId::Access, TableId::Identity]);
         let identity = Arc::new(Accounts::new(of_accounts, mail.clone(), clock.clone(), ids.clone(), settings));
@@ -163,7 +169,7 @@ impl Cloud {
     /// A node's message arrives, or arrived.
     pub async fn publish_at(&self, node: &str, suffix: &str, payload: &str, at: i64) -> shared::Result<()> {
         let topic = format!("$aws/rules/any/node/{node}/{suffix}");
-        let event = Event::Message { client_id: node.to_owned(), topic, payload: payload.to_owned().into(), at };
+        let event = Event::Message { client_id: Some(node.to_owned()), topic, payload: payload.to_owned().into(), at };
         node::on_event(&self.node, event).await
     }
 

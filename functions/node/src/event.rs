@@ -27,7 +27,7 @@ use web::App;
 pub async fn on_event(app: &App, event: Event) -> Result<()> {
     let ports = &app.ports;
     match event {
-        Event::Message { client_id, topic, payload, at } => match Grant::of_topic(&client_id, &topic) {
+        Event::Message { client_id, topic, payload, at } => match Grant::of_topic(client_id.as_deref(), &topic) {
             Some((node, suffix)) => on_message(app, &node, suffix, &payload, at).await,
             None => Ok(()),
         },

@@ -77,6 +77,11 @@ enum Connection {
     Disconnected,
 }
 
+/// AWS IoT says `n/a` of whoever is no MQTT client: of itself, where it publishes a will.
+fn named(client: String) -> Option<String> {
+    (!client.eq_ignore_ascii_case("n/a")).then_some(client)
+}
+
 /// The events of a trigger: one, or one for each topic that was subscribed. What comes from the queue came
 /// to it at this time, ms since the epoch.
 pub fn parse(trigger: Value, queued_at: Option<i64>) -> Result<Vec<Event>, UnknownTrigger> {
@@ -86,10 +91,10 @@ pub fn parse(trigger: Value, queued_at: Option<i64>) -> Result<Vec<Event>, Unkno
             if topic.starts_with(LIFECYCLE) {
                 return parse(serde_json::from_slice(&payload)?, None);
             }
-            vec![Event::Message { client_id, topic, payload: payload.into(), at: queued_at.ok_or(UnknownTrigger::Time)? }]
+            vec![Event::Message { client_id: named(client_id), topic, payload: payload.into(), at: queued_at.ok_or(UnknownTrigger::Time)? }]
         }
         Trigger::Rule { payload, topic, client, ts } => {
-            vec![Event::Message { client_id: client, topic, payload: STANDARD.decode(payload)?.into(), at: ts }]
+            vec![Event::Message { client_id: named(client), topic, payload: STANDARD.decode(payload)?.into(), at: ts }]
         }
         Trigger::Subscription { client_id, topics, event_type: Subscribed::Subscribed } => {
             topics.into_iter().map(|filter| Event::Subscribed { client_id: client_id.clone(), filter }).collect()

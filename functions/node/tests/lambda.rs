@@ -36,7 +36,11 @@ async fn every_trigger_is_handled() {
     assert_eq!((params.json("p/Light/Lux"), params.fields["p/Light/Lux"].at), (Some("27.30000"), Some(1_790_000_001_000)));
     let presence = stored(&base, "n1", "presence").await.unwrap();
     assert_eq!((presence.bool("connected"), presence.int("at")), (Some(true), Some(1_790_000_002_000)));
-    assert_eq!(function.invoke(sample("presence-disconnected.json")).await, Ok(Value::Null));
+    for name in ["presence-disconnected.json", "rule-will.json"] {
+        assert_eq!(function.invoke(sample(name)).await, Ok(Value::Null), "{name}");
+    }
+    let params = stored(&base, "n1", "params").await.unwrap();
+    assert_eq!(params.json("p/Connectivity/Connected"), Some("false"));
     let presence = stored(&base, "n1", "presence").await.unwrap();
     assert_eq!((presence.bool("connected"), presence.int("at")), (Some(false), Some(1_790_000_009_000)));
 }

@@ -41,15 +41,15 @@ impl<R> Grant<R> {
 
 impl Grant<Itself> {
     /// The node that published on this topic, and what stands behind its id there. The client id is
-    /// the certificate's (embedded) or was matched with it by the policy (AWS); it must be the topic's.
-    /// Topics: contract `mqtt-and-node.md` §1.5.
-    pub fn of_topic<'a>(client_id: &str, topic: &'a str) -> Option<(Self, &'a str)> {
+    /// the certificate's (embedded) or was matched with it by the policy (AWS); it must be the topic's
+    /// if it is known. Topics: contract `mqtt-and-node.md` §1.5.
+    pub fn of_topic<'a>(client_id: Option<&str>, topic: &'a str) -> Option<(Self, &'a str)> {
         let plain = match topic.strip_prefix("$aws/rules/") {
             Some(behind) => behind.split_once('/')?.1,
             None => topic,
         };
         let (node, suffix) = plain.strip_prefix("node/")?.split_once('/')?;
-        if node != client_id || suffix.is_empty() {
+        if client_id.is_some_and(|id| id != node) || suffix.is_empty() {
             return None;
         }
         Some((Self::to(node.parse().ok()?), suffix))
@@ -143,8 +143,10 @@ mod tests {
             ("$aws/rules/esp_set_params/node/n1/params/local", "params/local"),
             ("$aws/rules/anything/node/n1/params/local/init", "params/local/init"),
         ] {
-            let (grant, is) = Grant::of_topic("n1", topic).expect(topic);
-            assert_eq!((grant.node().as_str(), is), ("n1", suffix));
+            for client in [Some("n1"), None] {
+                let (grant, is) = Grant::of_topic(client, topic).expect(topic);
+                assert_eq!((grant.node().as_str(), is), ("n1", suffix));
+            }
         }
         for topic in [
             "node/n2/config",
@@ -156,7 +158,7 @@ mod tests {
             "$aws/things/n1/x",
             "",
         ] {
-            assert!(Grant::of_topic("n1", topic).is_none(), "{topic}");
+            assert!(Grant::of_topic(Some("n1"), topic).is_none(), "{topic}");
         }
     }
 }

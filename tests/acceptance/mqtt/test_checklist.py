@@ -18,6 +18,7 @@ def mapped(user, device):
     return device.boot(lamp(), {"Lamp": {"Name": "Lamp", "Level": 1}, "Connectivity": {"Connected": True}})
 
 
+@pytest.mark.local("AWS IoT knows the rules that there are")
 def test_item_01_the_topic_of_any_rule_is_taken(user, mapped):
     for number, prefix in enumerate(["$aws/rules/esp_set_params/", "$aws/rules/other/", ""]):
         mapped.publish("", {"Lamp": {"Level": number}}, topic=prefix + mapped.topic("params/local"))

@@ -59,6 +59,7 @@ def test_the_mqtt_port_takes_any_alpn_or_none(cloud, credentials, names):
         wire.publish("params/local", {"Lamp": {"Power": True}})
 
 
+@pytest.mark.local("AWS IoT has a port for that, its stand-in has not")
 @pytest.mark.parametrize("name", ["x-amzn-mqtt-ca", "mqtt"])
 def test_the_https_port_takes_the_alpn_that_it_was_offered(cloud, credentials, name):
     with Wire(cloud, credentials, alpn=[name], port=cloud.alpn_port) as wire:
@@ -196,6 +197,7 @@ def test_what_was_acknowledged_can_be_read_at_once(user, device):
         assert user.params(device.id)["Lamp"]["Level"] == number
 
 
+@pytest.mark.local("AWS IoT knows the rules that there are")
 def test_any_rule_name_is_taken(user, device):
     user.map(device)
     for number, rule in enumerate(["esp_node_config", "x", "some-rule_1"]):
@@ -224,6 +226,7 @@ def test_what_the_cloud_does_not_use_is_acknowledged_all_the_same(device, suffix
     device.publish("", b"{}", topic=f"$aws/rules/some_rule/node/{device.id}/{suffix}")
 
 
+@pytest.mark.local("AWS IoT hangs up too, its stand-in does not")
 def test_a_message_with_qos_2_ends_the_connection(device):
     device.publish("params/local", b"{}", qos=2, wait=False)
     device.wait_gone("the broker hangs up, as IoT Core does")
@@ -236,7 +239,10 @@ def test_a_message_with_qos_0_is_stored_too(user, device):
     settled(lambda: user.params(device.id).get("Lamp", {}).get("Level"), 3, "the value is stored")
 
 
-@pytest.mark.parametrize("size, taken", [(100_000, True), (200_000, False)])
+@pytest.mark.parametrize(
+    "size, taken",
+    [(100_000, True), pytest.param(200_000, False, marks=pytest.mark.local("AWS IoT hangs up too, its stand-in does not"))],
+)
 def test_large_messages_are_taken_and_too_large_ones_end_the_connection(device, size, taken):
     payload = b'{"Lamp":{"Name":"' + b"x" * size + b'"}}'
     if taken:
@@ -247,6 +253,7 @@ def test_large_messages_are_taken_and_too_large_ones_end_the_connection(device, 
         assert device.gone.is_set()
 
 
+@pytest.mark.local("AWS IoT hangs up too, its stand-in does not")
 @pytest.mark.parametrize(
     "data",
     [b"\x00\x00", b"\xf0\x00", b"\x30\xff\xff\xff\xff\x01", b"\x10\x00", b"\x82\x02\x00\x01", b"GET / HTTP/1.1\r\n" + b"x" * 100],
@@ -300,6 +307,7 @@ def test_after_a_cut_connection_a_node_is_shown_offline(user, mapped):
     settled(lambda: seen(user, mapped.id), False, "offline")
 
 
+@pytest.mark.local("AWS IoT hangs up too, its stand-in does not")
 def test_a_node_that_falls_silent_is_shown_offline(cloud, user, mapped):
     mapped.close()
     settled(lambda: seen(user, mapped.id), False, "offline")

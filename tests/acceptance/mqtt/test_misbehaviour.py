@@ -9,6 +9,8 @@ from support.device import Device, lamp
 from support.user import good
 from support.wait import until
 
+pytestmark = pytest.mark.local("AWS IoT is the broker there")
+
 SECONDS = 4
 # Handshakes that one address may have under way; others wait for those to end.
 HANDSHAKES = 128

@@ -6,6 +6,7 @@ import json
 import secrets
 
 from .wait import until
+from .wire import Wire
 
 PASSWORD = "Acceptance1"
 
@@ -112,6 +113,15 @@ class User:
         request = self.ask_to_map(device.id, secret)
         device.ask_to_map(self.id, secret)
         until(lambda: self.mapping_status(request) == "confirmed", f"the mapping of {device.id} is confirmed")
+
+    def map_many(self, count):
+        """Maps many new nodes, each by one short connection; returns their ids."""
+        every, user_id = self.cloud.add_nodes(count), self.id
+        for credentials in every:
+            self.ask_to_map(credentials.id, "the secret")
+            with Wire(self.cloud, credentials) as node:
+                node.publish("user/mapping", {"node_id": node.id, "user_id": user_id, "secret_key": "the secret"})
+        return [credentials.id for credentials in every]
 
     def nodes(self):
         """The ids of all the user's nodes, over all pages."""

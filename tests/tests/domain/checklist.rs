@@ -24,7 +24,7 @@ async fn set(cloud: &Cloud, user: &User, wanted: Value) -> Answer {
 
 async fn bytes(cloud: &Cloud, suffix: &str, payload: &'static [u8]) {
     let event =
-        Event::Message { client_id: "n1".into(), topic: format!("node/n1/{suffix}"), payload: payload.into(), at: 1_790_000_001_000 };
+        Event::Message { client_id: Some("n1".into()), topic: format!("node/n1/{suffix}"), payload: payload.into(), at: 1_790_000_001_000 };
     node::on_event(&cloud.app, event).await.unwrap();
 }
 
@@ -43,7 +43,7 @@ async fn item_01_the_suffix_decides_whatever_the_rule() {
     {
         let payload = format!(r#"{{"Light":{{"Brightness":{number}}}}}"#);
         let at = 1_790_000_001_000 + i64::try_from(number).unwrap();
-        let event = Event::Message { client_id: "n1".into(), topic: (*topic).to_owned(), payload: payload.into(), at };
+        let event = Event::Message { client_id: Some("n1".into()), topic: (*topic).to_owned(), payload: payload.into(), at };
         node::on_event(&cloud.app, event).await.unwrap();
         assert_eq!(cloud.params(&user, "n1").await["Light"]["Brightness"], number, "{topic}");
     }

@@ -218,7 +218,7 @@ async fn a_record_that_is_full_stops_growing_without_stopping_the_node() {
 async fn a_node_speaks_for_itself_alone() {
     let (cloud, user) = light().await;
     let event = shared::event::Event::Message {
-        client_id: "n2".to_owned(),
+        client_id: Some("n2".to_owned()),
         topic: "node/n1/params/local".to_owned(),
         payload: r#"{"Light":{"Power":true}}"#.into(),
         at: 1_790_000_100_000,

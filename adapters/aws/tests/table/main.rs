@@ -13,5 +13,3 @@ mod requests;
 mod support;
 #[cfg(test)]
 mod troubles;
-#[cfg(test)]
-mod wire;

@@ -1,43 +1,35 @@
 //! What the tests share: tables of their own, and the way to them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use aws::{client::Sdk, dynamodb::DynamoTable};
-use aws_sdk_dynamodb::Client;
+use aws::dynamodb::DynamoTable;
 use shared::port::table::{Key, TableId, contract::TestClock};
-use tests::emulator::{create, loader, unique};
-
-use crate::wire::Wire;
+use tests::{
+    emulator::{Base, loader},
+    wire::Wire,
+};
 
 /// Empty tables, as the template makes them.
 pub(crate) struct Tables {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) wire: Wire,
     pub(crate) table: Arc<DynamoTable>,
-    client: Client,
-    names: BTreeMap<TableId, String>,
+    base: Base,
 }
 
 impl Tables {
     pub(crate) async fn new() -> Self {
-        let names = BTreeMap::from(TableId::ALL.map(|table| (table, unique(table.name()))));
-        let wire = Wire::new();
-        let config = loader().http_client(wire.clone()).load().await;
-        let client = Client::new(&config);
-        for name in names.values() {
-            create(&client, name).await;
-        }
+        let wire = Wire::default();
+        let base = Base::by(loader().http_client(wire.clone())).await;
         wire.take();
         let clock = Arc::new(TestClock::default());
         clock.set(1_000_000_000);
-        let table = Arc::new(DynamoTable::new(Sdk::with(config), names.clone(), clock.clone()));
-        Self { clock, wire, table, client, names }
+        let table = base.table_at(clock.clone());
+        Self { clock, wire, table, base }
     }
 
     pub(crate) async fn delete(self) {
-        for name in self.names.values() {
-            self.client.delete_table().table_name(name).send().await.unwrap();
-        }
+        self.base.delete().await;
     }
 }
 

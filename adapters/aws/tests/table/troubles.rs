@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use shared::port::table::{Batch, Merge, Table, TableError, When, Write, retrying::Retrying};
 
-use crate::{
-    support::{Tables, key},
-    wire::Trouble::{AnswerLost, Refused, Unprocessed},
-};
+use tests::wire::Trouble::{AnswerLost, Refused, Unprocessed};
+
+use crate::support::{Tables, key};
 
 const THROTTLED: &str = "com.amazonaws.dynamodb.v20120810#ThrottlingException";
 

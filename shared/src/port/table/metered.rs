@@ -56,6 +56,11 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Calls of all kinds.
+    pub fn calls(&self) -> u64 {
+        self.get.calls + self.get_many.calls + self.query.calls + self.write.calls
+    }
+
     /// Read units, strongly consistent: one for each 4 KB of a record, or of a page.
     pub fn read_units(&self) -> u64 {
         self.get.units + self.get_many.units + self.query.units

@@ -91,8 +91,8 @@ def test_lists_hold_ones_own_nodes_alone(user, mapped, stranger):
             assert other not in somebody.get(f"/v1/user/nodes{query}").text
 
 
-def test_a_strangers_place_in_a_list_shows_nothing_of_it(user, stranger, map_many, cloud):
-    map_many(cloud, user, 2)
+def test_a_strangers_place_in_a_list_shows_nothing_of_it(user, stranger):
+    user.map_many(2)
     start = good(user.get("/v1/user/nodes?num_records=1"))["next_id"]
     page = good(stranger.get(f"/v1/user/nodes?start_id={start}"))
     assert set(page["nodes"]) <= {stranger.device.id}

@@ -16,10 +16,10 @@ def mapped(user, device):
 
 
 @pytest.fixture(scope="module")
-def crowd(cloud, user_of, map_many):
+def crowd(cloud, user_of):
     """A user of 120 nodes, and their ids. Tests only look at them."""
     user = user_of(cloud)
-    return user, map_many(cloud, user, 120)
+    return user, user.map_many(120)
 
 
 def pages(user, **query):

@@ -50,8 +50,8 @@ def test_components_without_values_do_not_break_the_list(sdk, user, device):
         assert fan["name"] == "Fan" and fan.get("displayName") == name, fan
 
 
-def test_pages_follow_each_other_to_the_end(sdk, cloud, user, map_many):
-    ids, found = map_many(cloud, user, 5), []
+def test_pages_follow_each_other_to_the_end(sdk, user):
+    ids, found = user.map_many(5), []
     page = sdk.call("user.getUserNodes", 2, keep="page")
     while True:
         found += [node["id"] for node in page["nodes"]]

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 /// What befalls one request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// It is done, but the answer gets lost.
     AnswerLost,
     /// It is refused with this error.
@@ -29,26 +29,28 @@ pub(crate) enum Trouble {
     Unprocessed,
 }
 
-/// The way. Clones are the same one.
+/// The way, on which nothing happens unless it is expected. Clones are the same one.
 #[derive(Clone, Debug)]
-pub(crate) struct Wire {
+pub struct Wire {
     inner: SharedHttpClient,
     sent: Arc<Mutex<Vec<String>>>,
     troubles: Arc<Mutex<VecDeque<Trouble>>>,
 }
 
-impl Wire {
-    pub(crate) fn new() -> Self {
+impl Default for Wire {
+    fn default() -> Self {
         Self { inner: Builder::new().build_http(), sent: Arc::default(), troubles: Arc::default() }
     }
+}
 
+impl Wire {
     /// What was asked since the last time, such as `GetItem`.
-    pub(crate) fn take(&self) -> Vec<String> {
+    pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.sent.lock().unwrap())
     }
 
     /// What befalls the next requests, one after the other.
-    pub(crate) fn expect(&self, troubles: &[Trouble]) {
+    pub fn expect(&self, troubles: &[Trouble]) {
         *self.troubles.lock().unwrap() = troubles.iter().copied().collect();
     }
 }

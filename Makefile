@@ -14,7 +14,7 @@ run: ## Serve, with what is there in ./raincloud-data
 build: ## Build target/release/raincloud
 	cargo build --release
 
-test: unit acceptance ## Everything on this machine
+test: unit acceptance deploy-test ## Everything
 
 unit: .venv-aws/stamp ## Unit, contract, door and documentation tests
 	cargo test --workspace --all-features

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import boto3
 import stage as stages
@@ -33,16 +34,31 @@ def confirm(stage):
 
 
 def forget_nodes(policy):
-    """Deletes the certificates that the policy is attached to, and their things."""
-    iot = boto3.client("iot")
+    """Deletes the certificates that have this policy, and the things that are said to."""
+    iot, gone = boto3.client("iot"), 0
     for page in iot.get_paginator("list_targets_for_policy").paginate(policyName=policy):
         for certificate in page["targets"]:
             for thing in iot.list_principal_things(principal=certificate)["things"]:
                 iot.detach_thing_principal(thingName=thing, principal=certificate)
-                iot.delete_thing(thingName=thing)
             iot.detach_policy(policyName=policy, target=certificate)
-            iot.update_certificate(certificateId=certificate.split("/")[-1], newStatus="INACTIVE")
-            iot.delete_certificate(certificateId=certificate.split("/")[-1])
+            name = certificate.split("/")[-1]
+            iot.update_certificate(certificateId=name, newStatus="INACTIVE")
+            when_detached(iot, lambda: iot.delete_certificate(certificateId=name))
+            gone += 1
+        print(f"Deleted {gone} certificates", flush=True)
+    for page in iot.get_paginator("list_things").paginate(attributeName="policy", attributeValue=policy):
+        for thing in page["things"]:
+            when_detached(iot, lambda: iot.delete_thing(thingName=thing["thingName"]))
+
+
+def when_detached(iot, delete):
+    """AWS IoT takes some seconds to notice that something was detached."""
+    for _ in range(15):
+        try:
+            return delete()
+        except (iot.exceptions.DeleteConflictException, iot.exceptions.InvalidRequestException):
+            time.sleep(2)
+    return delete()
 
 
 def delete_tables(stage):

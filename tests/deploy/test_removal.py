@@ -32,7 +32,7 @@ def test_ending_says_what_it_keeps_and_a_deployment_brings_it_back(cloud):
 
 
 def test_deleting_asks_and_leaves_nothing(cloud):
-    cloud.add_nodes()
+    cloud.revoke(cloud.add_nodes(2)[0].id)
     told = owner.script("purge", check=False)
     assert "Nothing was deleted" in told and resource("core") in stacks()
     owner.script("purge", CONFIRM=STAGE)

@@ -191,7 +191,7 @@ def letters_are_sent_by_an_identity():
 
 
 def policies_are_attached_to_a_target():
-    """AWS allows AttachPolicy and DetachPolicy for the certificate that they name; the emulator for all or none."""
+    """AWS allows AttachPolicy for the certificate that it names; the emulator for all or none."""
     import json
 
     from ministack.core import iam_actions

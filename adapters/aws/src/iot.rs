@@ -3,13 +3,14 @@
 //! A certificate is known there by the SHA-256 of its DER form, which is our fingerprint. It opens connections
 //! once the policy of nodes is attached to it, which is why that comes last; the policy asks that the client id is the
 //! name of the thing that the certificate belongs to. All steps may be done again, and a certificate that is
-//! revoked stays so: there is no way back here.
+//! revoked stays so: there is no way back here. It keeps the policy, by which whoever deletes an installation finds
+//! all of its certificates; its things say the same of themselves.
 
 use async_trait::async_trait;
 use aws_sdk_iot::{
     Client as Control,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
-    types::CertificateStatus,
+    types::{AttributePayload, CertificateStatus},
 };
 use aws_sdk_iotdataplane::{Client as Data, config::Builder, primitives::Blob};
 use bytes::Bytes;
@@ -104,7 +105,8 @@ impl Fleet for IotFleet {
 
     async fn register(&self, client_id: &str, certificate: &[u8]) -> Result<()> {
         let (control, policy) = (self.control().await, self.policy()?);
-        but(THERE, "CreateThing", control.create_thing().thing_name(client_id).send().await)?;
+        let ours = AttributePayload::builder().attributes("policy", policy).build();
+        but(THERE, "CreateThing", control.create_thing().thing_name(client_id).attribute_payload(ours).send().await)?;
         let register = control.register_certificate_without_ca().certificate_pem(to_pem(certificate)).status(CertificateStatus::Active);
         but(THERE, "RegisterCertificateWithoutCA", register.send().await)?;
         let arn = self.arn(&Fingerprint::of(certificate).to_string()).await?;
@@ -116,16 +118,13 @@ impl Fleet for IotFleet {
     }
 
     async fn revoke(&self, client_id: &str, fingerprint: &str) -> Result<()> {
-        let (control, policy) = (self.control().await, self.policy()?);
+        let control = self.control().await;
         let update = control.update_certificate().certificate_id(fingerprint).new_status(CertificateStatus::Revoked);
         if but(NONE, "UpdateCertificate", update.send().await)?.is_none() {
             // It was never registered.
             return Ok(());
         }
-        let arn = self.arn(fingerprint).await?;
-        let detach = control.detach_policy().policy_name(policy).target(&arn);
-        but(NONE, "DetachPolicy", detach.send().await)?;
-        let detach = control.detach_thing_principal().thing_name(client_id).principal(arn);
+        let detach = control.detach_thing_principal().thing_name(client_id).principal(self.arn(fingerprint).await?);
         but(NONE, "DetachThingPrincipal", detach.send().await)?;
         Ok(())
     }

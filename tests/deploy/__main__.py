@@ -17,8 +17,8 @@ from owner import ROOT
 
 HERE = ROOT / "tests/deploy"
 ACCEPTANCE = ROOT / "tests/acceptance"
-# The emulator is one process, and so is every function there.
-WORKERS = os.environ.get("WORKERS", "2")
+# The acceptance tests wait more than they compute, here too.
+WORKERS = os.environ.get("WORKERS", "4")
 # In this order; all but the acceptance tests are in this folder.
 STEPS = {
     "a second deployment": [sys.executable, HERE / "test_update.py"],

@@ -534,13 +534,13 @@ mod tests {
         let mut lab = Lab::new("deferred-plain", Product::Light, None);
         lab.agent.connected("here");
         lab.out();
+        let answers = |lab: &mut Lab| lab.out().into_iter().filter(|(topic, _)| topic.ends_with("from-node")).collect::<Vec<_>>();
         for id in ["a", "b"] {
             lab.receive("to-node", &format!("\u{1}\u{1}{id}\u{2}\u{1}\u{2}\u{5}\u{2}\u{7}\u{0}"));
-            assert_eq!((lab.agent.tick(), lab.out()), (None, vec![]));
+            assert_eq!((lab.agent.tick(), answers(&mut lab)), (None, vec![]));
             tokio::time::advance(Duration::from_secs(5)).await;
         }
         let answered = |id: &str| ("node/n1/from-node".to_owned(), format!("\u{1}\u{1}{id}\u{3}\u{1}\u{4}\u{5}\u{2}\u{7}\u{0}"));
-        let answers = |lab: &mut Lab| lab.out().into_iter().filter(|(topic, _)| topic.ends_with("from-node")).collect::<Vec<_>>();
         assert_eq!((lab.agent.tick(), answers(&mut lab)), (None, vec![answered("a")]));
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!((lab.agent.tick(), answers(&mut lab)), (None, vec![answered("b")]));

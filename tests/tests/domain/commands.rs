@@ -458,7 +458,7 @@ async fn of_an_answer_and_a_cancel_or_an_override_one_is_first() {
         let request = lab.give(with(order(1), "timeout", -1)).await;
         let answer = answer_of(&request, 0, 1, br#"{"x":1}"#);
         let change = async {
-            for _ in 0..round % 6 {
+            for _ in 0..round % 7 {
                 tokio::task::yield_now().await;
             }
             if round % 2 == 0 {
@@ -470,7 +470,18 @@ async fn of_an_answer_and_a_cancel_or_an_override_one_is_first() {
         let twice = async {
             tokio::join!(lab.say(&answer), lab.say(&answer));
         };
-        let (told, ()) = tokio::join!(change, twice);
+        let told = match round / 2 % 4 {
+            0 => {
+                let told = change.await;
+                twice.await;
+                told
+            }
+            1 => {
+                twice.await;
+                change.await
+            }
+            _ => tokio::join!(change, twice).0,
+        };
         let shown = lab.show(&request).await;
         let answered = shown["status"] == "success";
         seen[usize::from(answered)] += 1;

@@ -218,6 +218,42 @@ pub enum Refusal {
     NodeExists,
     #[error("node_type is rainmaker, rainmaker_matter, pure_matter or ocpp")]
     InvalidNodeType,
+    #[error("give a valid node id")]
+    InvalidCommandNode,
+    #[error("give a request id, a node id or a status")]
+    CommandFilterMissing,
+    #[error("a command id needs a node id beside it")]
+    CommandWithoutNode,
+    #[error("start_time or end_time is not valid")]
+    InvalidCommandTimes,
+    #[error("end_time needs a start_time beside it")]
+    StartTimeMissing,
+    #[error("the command id is not valid")]
+    InvalidCommandId,
+    #[error("status is requested, in_progress, success, failure, timed_out, overridden or cancelled")]
+    InvalidCommandStatus,
+    #[error("the node ids are missing")]
+    CommandNodesMissing,
+    #[error("at most 25 nodes can be asked at once")]
+    TooManyCommandNodes,
+    #[error("a node id stands in the list twice")]
+    CommandNodeTwice,
+    #[error("data is missing")]
+    CommandDataMissing,
+    #[error("data is no valid JSON")]
+    CommandDataNoJson,
+    #[error("cmd is a number from 0 to 65535")]
+    InvalidCommand,
+    #[error("data has at most 64 KB")]
+    CommandDataTooLong,
+    #[error("Node is offline, responses may be delayed")]
+    NodeOffline,
+    #[error("the node does not take commands")]
+    NoCommands,
+    #[error("data is no base64")]
+    InvalidCommandData,
+    #[error("a timeout is -1, or from 1 to 2592000 seconds")]
+    InvalidCommandTimeout,
 }
 
 /// Why the domain did not do it.

@@ -168,8 +168,13 @@ impl Cloud {
 
     /// A node's message arrives, or arrived.
     pub async fn publish_at(&self, node: &str, suffix: &str, payload: &str, at: i64) -> shared::Result<()> {
+        self.publish_bytes(node, suffix, payload.as_bytes(), at).await
+    }
+
+    /// The same, with any bytes.
+    pub async fn publish_bytes(&self, node: &str, suffix: &str, payload: &[u8], at: i64) -> shared::Result<()> {
         let topic = format!("$aws/rules/any/node/{node}/{suffix}");
-        let event = Event::Message { client_id: Some(node.to_owned()), topic, payload: payload.to_owned().into(), at };
+        let event = Event::Message { client_id: Some(node.to_owned()), topic, payload: payload.to_vec().into(), at };
         node::on_event(&self.node, event).await
     }
 
@@ -252,6 +257,7 @@ pub fn light_config(node: &str) -> String {
     json!({
         "node_id": node,
         "config_version": "2020-03-20",
+        "attributes": [{ "name": "cmd-resp", "value": "1" }],
         "info": { "name": "Lamp", "fw_version": "1.0", "type": "Lightbulb", "model": "lamp" },
         "devices": [{ "name": "Light", "type": "esp.device.lightbulb", "primary": "Power", "params": [
             { "name": "Name", "type": "esp.param.name", "data_type": "string", "properties": ["read", "write"] },

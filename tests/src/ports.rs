@@ -103,7 +103,7 @@ impl mail::Mail for Mail {
 /// Writes down what is published.
 #[derive(Debug, Default)]
 pub struct Fleet {
-    published: Mutex<Vec<(String, String)>>,
+    published: Mutex<Vec<(String, Bytes)>>,
     disconnected: Mutex<Vec<String>>,
     since: AtomicI64,
     deaf: AtomicBool,
@@ -117,6 +117,11 @@ pub struct Fleet {
 impl Fleet {
     /// Topics and payloads published since the last call.
     pub fn take(&self) -> Vec<(String, String)> {
+        self.take_bytes().into_iter().map(|(topic, payload)| (topic, String::from_utf8_lossy(&payload).into_owned())).collect()
+    }
+
+    /// The same, to the byte.
+    pub fn take_bytes(&self) -> Vec<(String, Bytes)> {
         std::mem::take(&mut self.published.lock())
     }
 
@@ -169,7 +174,7 @@ impl fleet::Fleet for Fleet {
         if unheard || self.deaf.load(Ordering::SeqCst) {
             return Ok(Some(0));
         }
-        self.published.lock().push((topic, String::from_utf8(payload.to_vec()).unwrap()));
+        self.published.lock().push((topic, payload));
         Ok(Some(1))
     }
 

@@ -59,7 +59,10 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         | "GET /v1/user/nodes/history"
         | "GET /v1/user/nodes/config"
         | "GET /v1/user/nodes/status"
-        | "GET /v1/user/nodes/params" => node(call),
+        | "GET /v1/user/nodes/params"
+        | "GET /v1/user/nodes/cmd"
+        | "DELETE /v1/user/nodes/cmd"
+        | "GET /v1/admin/nodes/cmd" => node(call),
         "PUT /v1/user/nodes/params" => node(call).json(&json!({ "Light": { "Power": true } })),
         "PUT /v1/user/nodes" => node(call).json(&json!({ "tags": ["a:b"], "metadata": { "k": 1 } })),
         "DELETE /v1/user/nodes" => node(call).json(&json!({ "tags": ["a:b"] })),
@@ -77,6 +80,9 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         }
         "POST /claim/initiate" => call.json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" })),
         "POST /claim/verify" => call.json(&json!({ "csr": key.csr(NODE) })),
+        "POST /v1/user/nodes/cmd" | "POST /v1/admin/nodes/cmd" => {
+            call.json(&json!({ "node_ids": [NODE], "cmd": 1, "data": { "params": { "Light": { "Power": true } } } }))
+        }
         "GET /v1/admin/user2" | "GET /v1/admin/nodes" => call,
         "PUT /v1/admin/user2" => call.json(&json!({ "user_name": "owner@x.io", "enabled": false })),
         "DELETE /v1/admin/user2" => Call { uri: format!("{path}?user_name=owner@x.io&request=true"), ..call },

@@ -69,6 +69,39 @@ async fn self_claim(ledger: &mut Ledger) {
     ledger.call("a chip proves its secret", Call::post("/claim/verify").json(&body)).await;
 }
 
+async fn commands(ledger: &mut Ledger, owner: &User) {
+    const PATH: &str = "/v1/user/nodes/cmd";
+    const POLL: &str = "\u{1}\0\u{3}\u{1}\0\u{5}\u{2}\0\0";
+    ledger.cloud.publish("n0002", "from-node", POLL).await.unwrap();
+    ledger.note("node asks for commands, none waits");
+    let by = |call: Call| call.by(&owner.access);
+    let order =
+        |nodes: &[String]| by(Call::post(PATH).json(&json!({ "node_ids": nodes, "cmd": 1, "data": { "params": {} }, "timeout": 60 })));
+    let node = "n0002".to_owned();
+    let told = ledger.cloud.call(order(std::slice::from_ref(&node))).await.expect(200);
+    ledger.note("ask a node online to do something");
+    let request = told["request_id"].as_str().unwrap();
+    let answer = |data: &str| {
+        format!("\u{1}\u{16}{request}\u{3}\u{1}\0\u{5}\u{2}\u{1}\0\u{6}{}{data}", char::from(u8::try_from(data.len()).unwrap()))
+    };
+    ledger.cloud.publish(&node, "from-node", &answer(r#"{"params":{"Light":{"Power":true}}}"#)).await.unwrap();
+    ledger.note("node answers that it has set a param");
+    ledger.cloud.publish(&node, "from-node", &answer("{}")).await.unwrap();
+    ledger.note("node answers again");
+    let many: Vec<_> = (30..55).map(|number| format!("n{number:04}")).collect();
+    let told = ledger.cloud.call(order(&many)).await.expect(200);
+    ledger.note("ask 25 nodes online to do something");
+    let page = format!("{PATH}?num_records=25&request_id={}", told["request_id"].as_str().unwrap());
+    ledger.call("what became of it at 25 nodes", by(Call::get(&page))).await;
+    ledger.cloud.presence(&node, false, 3).await.unwrap();
+    ledger.forget();
+    ledger.call("ask a node offline to do something", order(std::slice::from_ref(&node))).await;
+    ledger.cloud.publish(&node, "from-node", POLL).await.unwrap();
+    ledger.note("node asks for commands, one waits");
+    ledger.call("a page of a node's commands", by(Call::get(&format!("{PATH}?node_id={node}")))).await;
+    ledger.call("cancel a node's command, 27 looked at", by(Call::delete(&format!("{PATH}?node_id={node}")))).await;
+}
+
 async fn nodes(cloud: &Cloud, user: &User, count: usize) {
     for number in 0..count {
         cloud.light(user, &format!("n{number:04}")).await;
@@ -178,8 +211,7 @@ async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     ledger.call("claim: a certificate in place of another", by(Call::post("/claim/verify").json(&csr))).await;
     self_claim(&mut ledger).await;
     ledger.call("delete a node", by(Call::delete("/v1/user/nodes/n0001"))).await;
-    ledger.cloud.publish("n0002", "from-node", "\u{1}\0\u{3}\u{1}\0\u{5}\u{2}\0\0").await.unwrap();
-    ledger.note("node asks for commands, none waits");
+    commands(&mut ledger, &owner).await;
     ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();
     ledger.note("node alerts");
     ledger.lines

@@ -17,6 +17,8 @@ mod challenge;
 mod checklist;
 #[path = "domain/claim.rs"]
 mod claim;
+#[path = "domain/commands.rs"]
+mod commands;
 #[path = "domain/deletion.rs"]
 mod deletion;
 #[path = "domain/details.rs"]

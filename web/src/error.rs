@@ -101,10 +101,11 @@ impl From<Error> for Failure {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: a line for each refusal")]
 fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
     let code = match refusal {
         Refusal::InvalidBody(_) => 100_006,
-        // Claiming, all after the first three, has no numbers of its own in the contract.
+        // Claiming, nearly all after the first three, has no numbers of its own in the contract.
         Refusal::InvalidRequest(_)
         | Refusal::InvalidParam(_)
         | Refusal::GuestsOff
@@ -117,6 +118,7 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         | Refusal::NodeRevoked
         | Refusal::NoMatter
         | Refusal::WrongProof
+        | Refusal::InvalidCommandStatus
         | Refusal::NodeExists => 100_012,
         Refusal::UserNameMissing => 101_001,
         Refusal::NotAnEmail => 101_002,
@@ -201,6 +203,23 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::NoHistory => 103_042,
         Refusal::InvalidHistoryQuery => 103_043,
         Refusal::InvalidNodeType => 103_044,
+        Refusal::InvalidCommandNode => 126_003,
+        Refusal::CommandFilterMissing => 131_003,
+        Refusal::CommandWithoutNode => 131_011,
+        Refusal::InvalidCommandTimes => 131_012,
+        Refusal::StartTimeMissing => 131_013,
+        Refusal::InvalidCommandId => 131_015,
+        Refusal::CommandNodesMissing => 131_102,
+        Refusal::TooManyCommandNodes => 131_103,
+        Refusal::CommandNodeTwice => 131_104,
+        Refusal::CommandDataMissing => 131_105,
+        Refusal::CommandDataNoJson => 131_106,
+        Refusal::InvalidCommand => 131_107,
+        Refusal::CommandDataTooLong => 131_111,
+        Refusal::NodeOffline => 131_112,
+        Refusal::NoCommands => 131_113,
+        Refusal::InvalidCommandData => 131_114,
+        Refusal::InvalidCommandTimeout => 131_115,
     };
     (StatusCode::BAD_REQUEST, code)
 }

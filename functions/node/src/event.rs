@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use shared::{
     Error, Result,
     access::{Grant, role::Itself},
-    command::message,
+    command::{answer, message},
     event::Event,
     mapping,
     node::{
@@ -52,8 +52,7 @@ async fn on_message(app: &App, node: &Grant<Itself>, suffix: &str, payload: &[u8
         "user/mapping" => on_mapping(app, node, payload, at).await,
         // Push notifications will take it; the values come on `params/local` as well.
         "alert" => Ok(Understood::of(alert::parse(payload).is_some())),
-        // Commands will take it: a poll is answered with what waits, and nothing can wait yet.
-        "from-node" => Ok(Understood::of(message::parse(payload).is_some())),
+        "from-node" => on_command(app, node, payload, at).await,
         // Firmware updates will take the first two, time series the next, an insights add-on the last.
         "otafetch" | "otastatus" | "tsdata" | "simple_tsdata" | "diagnostics/from-node" => Ok(Understood::Yes),
         // For the members of the node's group, to whom the broker routes it.
@@ -97,5 +96,11 @@ async fn on_params(app: &App, node: &Grant<Itself>, kind: Kind, payload: &[u8], 
 async fn on_mapping(app: &App, node: &Grant<Itself>, payload: &[u8], at: i64) -> Result<Understood> {
     let Some(report) = mapping::report::parse(node.node(), payload) else { return Ok(Understood::No) };
     mapping::report::report(&app.ports, node, report, at).await?;
+    Ok(Understood::Yes)
+}
+
+async fn on_command(app: &App, node: &Grant<Itself>, payload: &[u8], at: i64) -> Result<Understood> {
+    let Some(message) = message::parse(payload) else { return Ok(Understood::No) };
+    answer::take(&app.ports, node, &message, at).await?;
     Ok(Understood::Yes)
 }

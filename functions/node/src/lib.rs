@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod claim;
+pub mod command;
 pub mod event;
 pub mod mapping;
 pub mod node;
@@ -34,6 +35,11 @@ pub fn routes() -> Routes {
         .post("/v1/user/nodes/mapping/initiate", mapping::initiate::post, "Ask for a challenge for a node to sign")
         .post("/v1/user/nodes/mapping/verify", mapping::verify::post, "Map the node that signed the challenge to the caller")
         .post("/v1/user/nodes/{node_id}/proxy/{action}", node::proxy::post, "Bring what a node without a network has signed")
+        .get("/v1/user/nodes/cmd", command::list::get, "What became of commands")
+        .post("/v1/user/nodes/cmd", command::ask::post, "Ask nodes to do something")
+        .delete("/v1/user/nodes/cmd", command::cancel::delete, "Cancel commands")
+        .get("/v1/admin/nodes/cmd", command::list::get_as_admin, "What became of administrators' commands")
+        .post("/v1/admin/nodes/cmd", command::ask::post_as_admin, "Ask any nodes to do something")
         .get("/v1/admin/nodes", admin::list::get, "All nodes of the cloud, or one")
         .post("/v1/admin/nodes", admin::add::post, "Have a certificate issued to a new node")
         .put("/v1/admin/nodes", admin::change::put, "Revoke the certificates of nodes")

@@ -7,6 +7,7 @@ mod fetching;
 mod group;
 mod writing;
 
+use std::collections::VecDeque;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub(super) struct Setup {
     pub(super) persistent: bool,
     /// How often a sensor reports.
     pub(super) measure_every: Duration,
+    /// How long it takes to answer a command.
+    pub(super) answer_after: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,7 @@ enum Due {
     Fetch(usize),
     Unfetched(usize),
     Measure,
+    Answer,
     Connected,
     Rejoin,
     Reboot,
@@ -89,6 +93,7 @@ pub(super) struct Agent {
     request: Option<(Mapping, bool)>,
     requested: Option<(NonZeroU16, Mapping, bool)>,
     fetched: Option<NonZeroU16>,
+    answers: VecDeque<Vec<u8>>,
     rising: bool,
 }
 
@@ -118,6 +123,7 @@ impl Agent {
             request: request.filter(|_| !known),
             requested: None,
             fetched: None,
+            answers: VecDeque::new(),
             rising: true,
         };
         agent.choose_will();
@@ -237,12 +243,20 @@ impl Agent {
                     Some("/to-node") => {
                         self.tell(&Told::Command { payload: &payload() });
                         let answer = commands::answer(&message.payload, |data| self.command(data));
-                        self.publish("from-node", answer);
+                        self.answers.push_back(answer);
+                        self.after(self.setup.answer_after, Due::Answer);
                     }
                     Some("/otaurl") => self.tell(&Told::OtaOffer { payload: &payload() }),
                     _ => self.ignored(None, None, &format!("nothing is expected on {}", message.topic)),
                 }
             }
+        }
+    }
+
+    /// Answers the command that waits longest for it.
+    fn answer(&mut self) {
+        if let Some(answer) = self.answers.pop_front() {
+            self.publish("from-node", answer);
         }
     }
 
@@ -290,6 +304,7 @@ impl Agent {
                 Due::Fetch(attempt) => self.fetch(attempt),
                 Due::Unfetched(attempt) => self.unfetched(attempt),
                 Due::Measure => self.measure(),
+                Due::Answer => self.answer(),
                 Due::Connected => self.tell_connected(),
                 Due::Rejoin => return Some(self.rejoin()),
                 Due::Reboot => return Some(self.restart("somebody asked for a reboot")),
@@ -316,6 +331,7 @@ impl Agent {
         self.started = false;
         self.requested = None;
         self.fetched = None;
+        self.answers.clear();
         self.set_timers();
         Again::Boot
     }
@@ -407,6 +423,7 @@ mod tests {
                 plain_topics: name.contains("plain"),
                 persistent: name.contains("persistent"),
                 measure_every: Duration::from_secs(1),
+                answer_after: Duration::from_secs(if name.contains("deferred") { 9 } else { 0 }),
             };
             Self { agent: Agent::new(setup, Say::nothing("n1"), Memory::new(&folder), request).unwrap(), folder }
         }
@@ -510,6 +527,23 @@ mod tests {
         let local = "node/n1/params/local".to_owned();
         let expected = [r#"{"Light":{"Brightness":7}}"#, r#"{"Time":{"TZ-POSIX":"UTC0"}}"#, r#"{"Light":{"Name":"say "hi""}}"#];
         assert_eq!(lab.out(), expected.map(|report| (local.clone(), report.to_owned())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_command_is_done_at_once_and_answered_when_it_is_time() {
+        let mut lab = Lab::new("deferred-plain", Product::Light, None);
+        lab.agent.connected("here");
+        lab.out();
+        let answers = |lab: &mut Lab| lab.out().into_iter().filter(|(topic, _)| topic.ends_with("from-node")).collect::<Vec<_>>();
+        for id in ["a", "b"] {
+            lab.receive("to-node", &format!("\u{1}\u{1}{id}\u{2}\u{1}\u{2}\u{5}\u{2}\u{7}\u{0}"));
+            assert_eq!((lab.agent.tick(), answers(&mut lab)), (None, vec![]));
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        let answered = |id: &str| ("node/n1/from-node".to_owned(), format!("\u{1}\u{1}{id}\u{3}\u{1}\u{4}\u{5}\u{2}\u{7}\u{0}"));
+        assert_eq!((lab.agent.tick(), answers(&mut lab)), (None, vec![answered("a")]));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!((lab.agent.tick(), answers(&mut lab)), (None, vec![answered("b")]));
     }
 
     #[tokio::test(start_paused = true)]

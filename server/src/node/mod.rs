@@ -91,6 +91,7 @@ pub(crate) async fn run(args: NodeArgs) -> anyhow::Result<()> {
         plain_topics: args.plain_topics,
         persistent: args.persistent,
         measure_every: Duration::from_secs(args.report_seconds),
+        answer_after: Duration::from_secs(args.answer_seconds),
     };
     let request = args.map.map(|mapping| (mapping, args.reset));
     let mut around = Around::new(args.stdin || std::io::stdin().is_terminal())?;

@@ -73,6 +73,10 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..), help_heading = PRODUCT)]
     pub(super) report_seconds: u64,
 
+    /// Seconds that it takes to answer a command
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = PRODUCT)]
+    pub(super) answer_seconds: u64,
+
     /// Have the service Groups: with a `GroupID`, params take topics of the group
     #[arg(long, help_heading = PRODUCT)]
     pub(super) groups: bool,

@@ -2,8 +2,8 @@
 //!
 //! | table `access` | sample | read by |
 //! |---|---|---|
-//! | `user#<user>` / `node#<node>` | `{role: "primary", mapped_at: 1790000000}` | every grant; the list of a user's nodes |
-//! | `node#<node>` / `user#<user>` | `{role: "primary"}` | who has the node, when it changes hands |
+//! | `user#<user>` / `node#<node>` | `{role: "secondary", sub_role: 2, mapped_at: 1790000000}` | every grant; the list of a user's nodes |
+//! | `node#<node>` / `user#<user>` | `{role: "secondary", sub_role: 2}` | who has the node, when it changes hands |
 //! | `node#<node>` / `owner` | `{user: "<user>", since: 1790000000000}` | the lock under which a node changes hands |
 //!
 //! A grant costs one get; a change of hands one query and one batch.
@@ -28,6 +28,8 @@ pub struct Association {
     pub node: NodeId,
     /// The user's role.
     pub role: RoleName,
+    /// 1 to 4, which the application gives a meaning; most have none.
+    pub sub_role: Option<u8>,
     /// Seconds since the epoch at which it began.
     pub mapped_at: i64,
 }
@@ -38,10 +40,14 @@ impl Association {
         let node = record.key.sort.strip_prefix(NODE_PREFIX).and_then(|id| id.parse().ok());
         let role = record.str("role").and_then(RoleName::of);
         match (node, role, record.int("mapped_at")) {
-            (Some(node), Some(role), Some(mapped_at)) => Ok(Self { node, role, mapped_at }),
+            (Some(node), Some(role), Some(mapped_at)) => Ok(Self { node, role, sub_role: sub_role(record)?, mapped_at }),
             _ => Err(Error::Corrupt("association")),
         }
     }
+}
+
+fn sub_role(record: &Record) -> Result<Option<u8>> {
+    record.int("sub_role").map(u8::try_from).transpose().map_err(|_| Error::Corrupt("association"))
 }
 
 /// The partition of a user's nodes.
@@ -75,11 +81,11 @@ pub(crate) fn user_of(record: &Record) -> Option<UserId> {
 
 /// The writes that give the user the role at the node.
 pub(crate) fn put(user: &UserId, association: &Association) -> [Write; 2] {
-    let Association { node, role, mapped_at } = association;
-    let role = Value::from(role.as_str());
+    let Association { node, role, sub_role, mapped_at } = association;
+    let role = [("role", Value::from(role.as_str()))].into_iter().chain(sub_role.map(|sub_role| ("sub_role", i64::from(sub_role).into())));
     [
-        Write::put(user_key(user, node), [("role", role.clone()), ("mapped_at", (*mapped_at).into())], When::Always),
-        Write::put(node_key(user, node), [("role", role)], When::Always),
+        Write::put(user_key(user, node), role.clone().chain([("mapped_at", (*mapped_at).into())]), When::Always),
+        Write::put(node_key(user, node), role, When::Always),
     ]
 }
 

@@ -131,7 +131,7 @@ async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, keeps_s
     let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user && !keeps_shares));
     let owner = [("user", Value::from(user.as_str())), ("since", ports.clock.now_ms().into())];
     writes.push(Write::put(association::owner_key(node), owner, holders.unchanged()));
-    let association = Association { node: (*node).clone(), role: RoleName::Primary, mapped_at: ports.clock.now() };
+    let association = Association { node: (*node).clone(), role: RoleName::Primary, sub_role: None, mapped_at: ports.clock.now() };
     writes.extend(association::put(user, &association));
     writes.extend(proof.iter().cloned());
     writes.extend(details_of(ports, node, gift, keeps_shares).await?);

@@ -55,6 +55,14 @@ impl Config {
         self.0.get("info")?.get(field)?.as_str()
     }
 
+    /// Does the node say that it takes commands? (contract `mqtt-and-node.md` §2.12)
+    pub fn takes_commands(&self) -> bool {
+        let attributes = self.0.get("attributes").and_then(Value::as_array);
+        let says_so =
+            |is: &Value| is.get("name").and_then(Value::as_str) == Some("cmd-resp") && is.get("value").and_then(Value::as_str) == Some("1");
+        attributes.is_some_and(|all| all.iter().any(says_so))
+    }
+
     /// Devices and services by name, each with its params.
     pub fn components(&self) -> impl Iterator<Item = (&str, Vec<ParamSpec<'_>>)> {
         ["devices", "services"]
@@ -183,7 +191,10 @@ mod tests {
     #[test]
     fn a_comma_too_many_is_forgiven_and_a_bound_that_is_none_is_not() {
         let insights = br#"{"node_id":"n1","config_version":"2019-09-11","attributes":[{"name":"cmd-resp","value":"1"}],}"#;
-        assert_eq!(Config::parse(&node(), insights).unwrap().as_json()["attributes"][0]["name"], "cmd-resp");
+        assert!(Config::parse(&node(), insights).unwrap().takes_commands());
+        for without in ["{}", r#"{"attributes":{}}"#, r#"{"attributes":[7,{"name":"cmd-resp","value":"0"},{"name":"x","value":"1"}]}"#] {
+            assert!(!Config::parse(&node(), without.as_bytes()).unwrap().takes_commands(), "{without}");
+        }
         assert!(Config::parse(&node(), br#"{"devices":[{"params":[{"bounds":{"max":nan}}]}]}"#).is_none());
     }
 

@@ -5,6 +5,7 @@
 //! | `node#<node>` / `node` | `{fingerprint: "9f31…", certificate: <DER>, registered_at: 1790000000, revoked: false}` | registering and revoking; checking signatures |
 //! | `node#<node>` / `config` | `{config: {"node_id": …}}` | checks of params, config, lists |
 //! | `node#<node>` / `params` | see [`crate::params`] | params, lists |
+//! | `node#<node>` / `command#…`, `waiting#…` | see [`crate::command`] | commands |
 //! | `node#<node>` / `presence` | `{connected: true, at: 1790000000000, order: "…", session: "…"}` | status, lists |
 //! | `node#<node>` / `details` | `{tags: ["location:pune"], metadata: {"room": 7}, admin_access: "READ"}` | lists, changes |
 //! | `node#<node>` / `unparsable` | `{count: 1, suffix: "config", payload: <bytes>, unknown: 2, unknown_suffix: "x"}` | an owner who looks for it |

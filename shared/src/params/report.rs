@@ -30,19 +30,31 @@ pub enum Kind {
 /// `inf`, which are left out. A device whose value is no object is passed over, as nodes do; `None` if the
 /// message is no JSON object even so, or is nested more deeply than readers of JSON follow.
 pub fn parse(payload: &[u8]) -> Option<Values> {
+    parse_part(payload, |text| Some(text))
+}
+
+/// Parses a report that is a member of an object.
+pub(crate) fn parse_member(payload: &[u8], member: &str) -> Option<Values> {
+    parse_part(payload, |text| {
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+        members.get(member).map(|report| report.get())
+    })
+}
+
+fn parse_part(payload: &[u8], report: impl Fn(&str) -> Option<&str>) -> Option<Values> {
     if let Ok(text) = str::from_utf8(payload)
-        && let Some(values) = values(text, &[])
+        && let Some(values) = report(text).and_then(|report| values(text, report, &[]))
     {
         return Some(values);
     }
     let Repaired { text, nans } = json::repair(payload)?;
-    values(&text, &nans)
+    values(&text, report(&text)?, &nans)
 }
 
-/// The values of a report, without those at these places.
-fn values(text: &str, without: &[usize]) -> Option<Values> {
-    serde_json::from_str::<Json>(text).ok()?;
-    let devices: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+/// The values of a report, which is a part of the text, without those at these places of the text.
+fn values(text: &str, report: &str, without: &[usize]) -> Option<Values> {
+    serde_json::from_str::<Json>(report).ok()?;
+    let devices: BTreeMap<String, &RawValue> = serde_json::from_str(report).ok()?;
     let place = |value: &RawValue| value.get().as_ptr().addr() - text.as_ptr().addr();
     let whole = |value: &RawValue| {
         let own = place(value)..place(value) + value.get().len();
@@ -130,6 +142,20 @@ mod tests {
             (r#"{"A":nan,"B":{"y":1}}"#, r#"{"B":{"y":1}}"#),
         ] {
             assert_eq!(parsed(text).as_deref(), Some(taken), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_report_in_an_object_is_read_like_one_alone() {
+        let taken = |text: &str| Some(serde_json::to_string(&parse_member(text.as_bytes(), "params")?).unwrap());
+        for (text, values) in [
+            (r#"{"status":"success","params":{"A":{"f":27.30000,"i":7}}}"#, r#"{"A":{"f":27.30000,"i":7}}"#),
+            (r#"{"x":nan,"params":{"A":{"i":7,"j":nan,},},}"#, r#"{"A":{"i":7}}"#),
+        ] {
+            assert_eq!(taken(text).as_deref(), Some(values), "{text}");
+        }
+        for none in ["", "{}", r#"{"status":"success"}"#, r#"{"params":7}"#, "[]", r#"{"params":{"A":"#] {
+            assert_eq!(taken(none), None, "{none}");
         }
     }
 

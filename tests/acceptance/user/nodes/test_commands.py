@@ -180,9 +180,9 @@ def test_what_waits_comes_in_order_with_every_poll_until_it_is_answered(cloud, u
             assert waiting == requests[answered:]
             back.publish("from-node", answer(requests[answered], 0, answered + 1))
             becomes(user, requests[answered], "success")
+        assert back.subscribe(back.topic("params/remote"))
         back.publish("from-node", POLL)
         good(user.set(back.id, {"Lamp": {"Level": 1}}))
-        assert back.subscribe(back.topic("params/remote"))
         assert back.receive()[0] == back.topic("params/remote"), "nothing waits any more"
 
 

@@ -3,6 +3,7 @@ that says where a cloud is that was deployed elsewhere; tests of what only a clo
 skipped then."""
 
 import os
+import secrets
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -14,6 +15,7 @@ from support.device import Device
 from support.sdk import Sdk
 from support.simulated import Simulated
 from support.user import User
+from support.wait import settled
 
 _CLOUDS = pytest.StashKey()
 DEPLOYED = os.environ.get("RAINCLOUD_DEPLOYED")
@@ -122,6 +124,20 @@ def simulate(cloud):
     yield start
     for node in nodes:
         node.close()
+
+
+@pytest.fixture
+def simulate_mapped(user, simulate):
+    """Starts simulated nodes that belong to the user."""
+
+    def start(credentials, *flags):
+        secret = secrets.token_hex(16)
+        request = user.ask_to_map(credentials.id, secret)
+        node = simulate(credentials, "--map", f"{user.id}:{secret}", *flags).up()
+        settled(lambda: user.mapping_status(request), "confirmed", "the mapping is confirmed")
+        return node
+
+    return start
 
 
 @pytest.fixture

@@ -1,26 +1,11 @@
 """What the simulated node can be built with, against the cloud: a will, groups, a session that is kept."""
 
 import json
-import secrets
 import signal
 
 import pytest
 from support.user import good
 from support.wait import settled
-
-
-@pytest.fixture
-def mapped(user, simulate):
-    """Starts simulated nodes that belong to the user."""
-
-    def start(credentials, *flags):
-        secret = secrets.token_hex(16)
-        request = user.ask_to_map(credentials.id, secret)
-        node = simulate(credentials, "--map", f"{user.id}:{secret}", *flags).up()
-        settled(lambda: user.mapping_status(request), "confirmed", "the mapping is confirmed")
-        return node
-
-    return start
 
 
 def group(user, node):
@@ -36,8 +21,8 @@ def connected(user, node):
 # The will.
 
 
-def test_a_power_cut_leaves_the_will_and_a_return_takes_it_back(user, credentials, mapped, simulate):
-    node = mapped(credentials, "--connectivity")
+def test_a_power_cut_leaves_the_will_and_a_return_takes_it_back(user, credentials, simulate_mapped, simulate):
+    node = simulate_mapped(credentials, "--connectivity")
     assert connected(user, node) is True, "what every node with this service says first"
     node.expect("published", payload='{"Connectivity":{"Connected":true}}', acknowledged=True)
     node.cut()
@@ -48,8 +33,8 @@ def test_a_power_cut_leaves_the_will_and_a_return_takes_it_back(user, credential
     assert connected(user, back) is True
 
 
-def test_a_goodbye_leaves_no_will(user, credentials, mapped):
-    node = mapped(credentials, "--connectivity")
+def test_a_goodbye_leaves_no_will(user, credentials, simulate_mapped):
+    node = simulate_mapped(credentials, "--connectivity")
     node.expect("published", payload='{"Connectivity":{"Connected":true}}', acknowledged=True)
     node.close()
     settled(lambda: user.online(node.id), False, "offline")
@@ -59,8 +44,8 @@ def test_a_goodbye_leaves_no_will(user, credentials, mapped):
 # Groups.
 
 
-def test_a_node_reports_in_its_group_and_leaves_it(user, credentials, mapped, simulate):
-    node = mapped(credentials, "--groups")
+def test_a_node_reports_in_its_group_and_leaves_it(user, credentials, simulate_mapped, simulate):
+    node = simulate_mapped(credentials, "--groups")
     assert group(user, node) == ""
     for name, left in (("g7Qx2", None), ("another", "g7Qx2")):
         good(user.set(node.id, {"Groups": {"GroupID": name}}))
@@ -84,8 +69,8 @@ def test_a_node_reports_in_its_group_and_leaves_it(user, credentials, mapped, si
     assert json.loads((credentials.folder / "state.json").read_text())["params"]["Groups"]["GroupID"] == ""
 
 
-def test_a_change_of_the_group_moves_the_will(user, credentials, mapped):
-    node = mapped(credentials, "--groups", "--connectivity")
+def test_a_change_of_the_group_moves_the_will(user, credentials, simulate_mapped):
+    node = simulate_mapped(credentials, "--groups", "--connectivity")
     good(user.set(node.id, {"Groups": {"GroupID": "g1"}}))
     node.expect("rejoining")
     node.expect("connected", first=False)
@@ -98,9 +83,9 @@ def test_a_change_of_the_group_moves_the_will(user, credentials, mapped):
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_what_came_while_the_node_was_gone_waits_in_a_kept_session_alone(user, credentials, mapped, simulate, kept):
+def test_what_came_while_the_node_was_gone_waits_in_a_kept_session_alone(user, credentials, simulate_mapped, simulate, kept):
     flags = ["--persistent"] if kept else []
-    node = mapped(credentials, *flags)
+    node = simulate_mapped(credentials, *flags)
     # Frozen it is still connected, so that the message is sent and not stored as a wish.
     node.process.send_signal(signal.SIGSTOP)
     good(user.set(node.id, {"Light": {"Hue": 77}}))

@@ -2,7 +2,6 @@
 tests decide every byte."""
 
 import ast
-import secrets
 
 import pytest
 from support.device import Device, config, lamp
@@ -67,20 +66,6 @@ def listening(user, device):
     return device
 
 
-@pytest.fixture
-def mapped(user, simulate):
-    """Starts a simulated node that belongs to the user."""
-
-    def start(credentials, *flags):
-        secret = secrets.token_hex(16)
-        request = user.ask_to_map(credentials.id, secret)
-        node = simulate(credentials, "--map", f"{user.id}:{secret}", *flags).up()
-        settled(lambda: user.mapping_status(request), "confirmed", "the mapping is confirmed")
-        return node
-
-    return start
-
-
 # The command line and the simulated node.
 
 
@@ -94,8 +79,8 @@ def cli_commands(cli, request):
     return ast.literal_eval(printed(cli.good("get_cmd_requests", request), "Requests"))
 
 
-def test_the_command_line_sets_params_by_a_command(cli, user, credentials, mapped):
-    node = mapped(credentials)
+def test_the_command_line_sets_params_by_a_command(cli, user, credentials, simulate_mapped):
+    node = simulate_mapped(credentials)
     text = cli.good("create_cmd_request", node.id, "1", '{"params":{"Light":{"Power":true,"Brightness":70}}}', "--timeout", "30")
     assert printed(text, "Status") == "success", text
     request = printed(text, "Request Id")
@@ -117,15 +102,15 @@ def test_the_command_line_is_told_why_nothing_is_sent(cli, user, device):
     assert "belong" in cli.run("create_cmd_request", "nobodys", "1", '{"a":1}')
 
 
-def test_a_command_that_the_node_does_not_know_fails(user, credentials, mapped):
-    node = mapped(credentials)
+def test_a_command_that_the_node_does_not_know_fails(user, credentials, simulate_mapped):
+    node = simulate_mapped(credentials)
     request = ask(user, [node.id], 0x1000, {"brightness": 50})["request_id"]
     command = becomes(user, request, "failure")
     assert command["device_status"] == 4 and "response_data" not in command, command
 
 
-def test_an_answer_may_take_its_time(user, credentials, mapped):
-    node = mapped(credentials, "--answer-seconds", "2")
+def test_an_answer_may_take_its_time(user, credentials, simulate_mapped):
+    node = simulate_mapped(credentials, "--answer-seconds", "2")
     request = ask(user, [node.id], 1, {"params": {"Light": {"Hue": 7}}})["request_id"]
     node.expect("set", param="Hue", value=7, by="command")
     assert one(user, request)["status"] == "in_progress"
@@ -134,8 +119,8 @@ def test_an_answer_may_take_its_time(user, credentials, mapped):
     assert user.params(node.id)["Light"]["Hue"] == 7
 
 
-def test_a_simulated_node_does_what_waited_for_it(user, credentials, mapped, simulate):
-    mapped(credentials).close()
+def test_a_simulated_node_does_what_waited_for_it(user, credentials, simulate_mapped, simulate):
+    simulate_mapped(credentials).close()
     settled(lambda: user.online(credentials.id), False, "the node is shown offline")
     told = ask(user, [credentials.id], 1, {"params": {"Light": {"Saturation": 3}}}, status=207, timeout=-1)
     assert told["responses"] == [{"node_ids": [credentials.id], "response": OFFLINE}]

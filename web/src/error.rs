@@ -101,6 +101,7 @@ impl From<Error> for Failure {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "it is one table")]
 fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
     let code = match refusal {
         Refusal::InvalidBody(_) => 100_006,
@@ -201,6 +202,27 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::NoHistory => 103_042,
         Refusal::InvalidHistoryQuery => 103_043,
         Refusal::InvalidNodeType => 103_044,
+        Refusal::NoNodesToShare => 107_001,
+        Refusal::SharedUserMissing => 107_002,
+        Refusal::SelfSharing => 107_003,
+        Refusal::NotYourNodes => 107_005,
+        Refusal::NoUserToShareWith => 107_007,
+        Refusal::InvalidSharedNode => 107_008,
+        Refusal::NothingShared => 107_011,
+        Refusal::NoNodesAtAll => 107_013,
+        Refusal::AcceptMissing => 107_017,
+        Refusal::InvalidPrimaryUser => 107_019,
+        Refusal::SharingRequestMissing => 107_021,
+        Refusal::TooManyToShare => 107_022,
+        Refusal::NoRequestToAnswer => 107_023,
+        Refusal::SomeNodesMissing => 107_024,
+        Refusal::RequestDeclined => 107_025,
+        Refusal::NoSharingRequest => return (StatusCode::NOT_FOUND, 107_026),
+        Refusal::NotPrimaryOfNodes => 107_027,
+        Refusal::InvalidNewRole => 107_033,
+        Refusal::NewRoleWithoutTransfer => 107_035,
+        Refusal::InvalidSubRole => 107_040,
+        Refusal::TooManyRequests => return (StatusCode::TOO_MANY_REQUESTS, 100_070),
     };
     (StatusCode::BAD_REQUEST, code)
 }

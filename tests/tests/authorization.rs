@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 
 use expect_test::expect_file;
 use serde_json::{Value, json};
-use shared::port::{Rules, identity::Privilege};
+use shared::{
+    port::{Rules, identity::Privilege, table::Batch},
+    user::directory,
+};
 use tests::{Call, Cloud, NodeKey, PASSWORD, User};
 
 const NODE: &str = "node1";
@@ -103,9 +106,13 @@ async fn cloud() -> (Cloud, User, NodeKey, String) {
     let owner = cloud.user("owner").await;
     cloud.light(&owner, NODE).await;
     let key = cloud.key(NODE).await;
-    // Somebody who has the node, and somebody to whom it was offered.
-    cloud.share(&cloud.user("somebody").await, NODE).await;
-    cloud.user("waiting").await;
+    // Somebody who has the node, and somebody to whom it was offered. Both stand in the directory alone, which takes no
+    // time.
+    for name in ["somebody", "waiting"] {
+        let known = directory::put(name, &format!("{name}@x.io").parse().unwrap());
+        cloud.ports().table.write(Batch::new(known.to_vec()).unwrap()).await.unwrap();
+    }
+    cloud.share(&User { id: "somebody".to_owned(), access: String::new(), refresh: String::new() }, NODE).await;
     let offer = Call::put("/v1/user/nodes/sharing").json(&json!({ "nodes": [NODE], "user_name": "waiting@x.io" }));
     let request = cloud.call(offer.by(&owner.access)).await.expect(200)["request_id"].as_str().unwrap().to_owned();
     cloud.fleet.take();

@@ -254,6 +254,48 @@ pub enum Refusal {
     InvalidCommandData,
     #[error("a timeout is -1, or from 1 to 2592000 seconds")]
     InvalidCommandTimeout,
+    #[error("specify at least one node")]
+    NoNodesToShare,
+    #[error("some node ids are missing")]
+    SomeNodesMissing,
+    #[error("at most 100 nodes can be shared at once")]
+    TooManyToShare,
+    #[error("a node id is too long or not valid")]
+    InvalidSharedNode,
+    #[error("the name of the user with whom nodes are shared is missing")]
+    SharedUserMissing,
+    #[error("the user with whom nodes are shared does not exist")]
+    NoUserToShareWith,
+    #[error("Self node sharing operations [add/remove] are not allowed.")]
+    SelfSharing,
+    #[error("some of the nodes do not belong to the user")]
+    NotYourNodes,
+    #[error("only a primary user of all the nodes may do this")]
+    NotPrimaryOfNodes,
+    #[error("the nodes are not, or no more, the user's")]
+    NothingShared,
+    #[error("the user has no nodes")]
+    NoNodesAtAll,
+    #[error("sub_role is 1, 2, 3 or 4")]
+    InvalidSubRole,
+    #[error("new_role is secondary")]
+    InvalidNewRole,
+    #[error("new_role needs transfer")]
+    NewRoleWithoutTransfer,
+    #[error("accept is true or false")]
+    AcceptMissing,
+    #[error("the id of the sharing request is missing")]
+    SharingRequestMissing,
+    #[error("the id of the sharing request is not valid, or the request was accepted or declined already")]
+    NoRequestToAnswer,
+    #[error("Node sharing request not found")]
+    NoSharingRequest,
+    #[error("the request was declined by the user")]
+    RequestDeclined,
+    #[error("primary_user is true or false")]
+    InvalidPrimaryUser,
+    #[error("too many sharing requests wait for an answer")]
+    TooManyRequests,
 }
 
 /// Why the domain did not do it.

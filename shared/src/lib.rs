@@ -11,6 +11,7 @@
 //! * [`node`]: a node's certificate, config, presence, what it signed, and the list of a user's nodes;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
+//! * [`sharing`]: how a user lets others use their nodes;
 //! * [`claim`]: how a node gets its id and its certificate;
 //! * [`command`]: commands to nodes, and the form in which both sides write them;
 //! * [`event`]: what nodes send and what happens to their connections, and who handles it;
@@ -33,6 +34,7 @@ pub mod node;
 pub mod oauth;
 pub mod params;
 pub mod port;
+pub mod sharing;
 mod tag;
 pub mod user;
 

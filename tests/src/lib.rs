@@ -33,7 +33,7 @@ use shared::{
         federation::Providers,
         identity::Privilege,
         table::{
-            Batch, Key, Table, TableId, When, Write,
+            Batch, Key, Merge, Table, TableId, Value as Stored, When, Write,
             metered::{Meter, Metered},
         },
     },
@@ -215,18 +215,14 @@ impl Cloud {
         self.publish(node, "params/local/init", LIGHT_PARAMS).await.unwrap();
     }
 
-    /// Shares the node with the user, as a record: there is no route for it yet.
+    /// Shares the node with the user, who may be anybody, as a record: without asking them.
     pub async fn share(&self, user: &User, node: &str) {
         let key = Key::new(TableId::Access, format!("user#{}", user.id), format!("node#{node}"));
-        let role = Write::Put {
-            key,
-            fields: [("role".to_owned(), "secondary".into()), ("mapped_at".to_owned(), 1.into())].into(),
-            expires: None,
-            when: When::Always,
-        };
-        let key = Key::new(TableId::Access, format!("node#{node}"), format!("user#{}", user.id));
-        let back = Write::put(key, [("role", "secondary")], When::Always);
-        self.ports().table.write(Batch::new(vec![role, back]).unwrap()).await.unwrap();
+        let fields = [("role", Stored::from("secondary")), ("mapped_at", 1.into())];
+        let association = Write::put(key, fields, When::Always);
+        let place = Stored::Json(r#"{"role":"secondary"}"#.to_owned());
+        let holders = Merge::new(Key::new(TableId::Access, format!("node#{node}"), "owner")).set(format!("user#{}", user.id), place);
+        self.ports().table.write(Batch::new(vec![association, Write::Merge(holders)]).unwrap()).await.unwrap();
     }
 
     /// The node's params as the user sees them.

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 
 use expect_test::expect_file;
 use serde_json::{Value, json};
-use shared::port::{Rules, identity::Privilege};
+use shared::{
+    port::{Rules, identity::Privilege, table::Batch},
+    user::directory,
+};
 use tests::{Call, Cloud, NodeKey, PASSWORD, User};
 
 const NODE: &str = "node1";
@@ -18,7 +21,7 @@ const AUTHORIZE: &str = "response_type=code&client_id=raincloud&redirect_uri=htt
 const EITHER: [&str; 2] = ["POST /claim/initiate", "POST /claim/verify"];
 
 /// A request that is right in all but who makes it.
-fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
+fn example(route: &str, owner: &User, key: &NodeKey, request: &str) -> Call {
     let (method, path) = route.split_once(' ').expect("method and path");
     let node = |call: Call| Call { uri: format!("{}?node_id={NODE}", call.uri), ..call };
     let call = Call::new(method.parse().unwrap(), path);
@@ -60,6 +63,7 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         | "GET /v1/user/nodes/config"
         | "GET /v1/user/nodes/status"
         | "GET /v1/user/nodes/params"
+        | "GET /v1/user/nodes/sharing"
         | "GET /v1/user/nodes/cmd"
         | "DELETE /v1/user/nodes/cmd"
         | "GET /v1/admin/nodes/cmd" => node(call),
@@ -70,6 +74,12 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
         "GET /v1/user/nodes/mapping" => Call { uri: format!("{path}?request_id=someones"), ..call },
         "PUT /v1/user/nodes/mapping" => call.json(&json!({ "node_id": NODE, "operation": "remove" })),
         "POST /v1/user/nodes/mapping/initiate" => call.json(&json!({})),
+        "PUT /v1/user/nodes/sharing" | "PUT /v1/user/nodes/sharing/requests" => {
+            call.json(&json!({ "nodes": [NODE], "user_name": "somebody@x.io" }))
+        }
+        "DELETE /v1/user/nodes/sharing" => Call { uri: format!("{path}?nodes={NODE}&user_name=somebody@x.io"), ..call },
+        "GET /v1/user/nodes/sharing/requests" => Call { uri: format!("{path}?primary_user=true"), ..call },
+        "DELETE /v1/user/nodes/sharing/requests" => Call { uri: format!("{path}?request_id={request}"), ..call },
         "POST /v1/user/nodes/mapping/verify" => {
             call.json(&json!({ "request_id": "someones", "node_id": NODE, "challenge_response": "00" }))
         }
@@ -97,18 +107,27 @@ fn routes() -> BTreeSet<String> {
 }
 
 /// A cloud as it was before, for each call: the calls change things.
-async fn cloud() -> (Cloud, User, NodeKey) {
+async fn cloud() -> (Cloud, User, NodeKey, String) {
     let cloud = Cloud::with_rules(Rules { guest_days: Some(30), ..Rules::default() });
     let owner = cloud.user("owner").await;
     cloud.light(&owner, NODE).await;
     let key = cloud.key(NODE).await;
+    // Somebody who has the node, and somebody to whom it was offered. Both stand in the directory alone, which takes no
+    // time.
+    for name in ["somebody", "waiting"] {
+        let known = directory::put(name, &format!("{name}@x.io").parse().unwrap());
+        cloud.ports().table.write(Batch::new(known.to_vec()).unwrap()).await.unwrap();
+    }
+    cloud.share(&User { id: "somebody".to_owned(), access: String::new(), refresh: String::new() }, NODE).await;
+    let offer = Call::put("/v1/user/nodes/sharing").json(&json!({ "nodes": [NODE], "user_name": "waiting@x.io" }));
+    let request = cloud.call(offer.by(&owner.access)).await.expect(200)["request_id"].as_str().unwrap().to_owned();
     cloud.fleet.take();
-    (cloud, owner, key)
+    (cloud, owner, key, request)
 }
 
 async fn call_as(who: &str, route: &str) -> String {
-    let (cloud, owner, key) = cloud().await;
-    let call = example(route, &owner, &key);
+    let (cloud, owner, key, request) = cloud().await;
+    let call = example(route, &owner, &key, &request);
     let call = match who {
         "nobody" => call,
         "nonsense" => call.by("not.a.token"),

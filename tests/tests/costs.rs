@@ -140,6 +140,28 @@ async fn accounts(ledger: &mut Ledger, owner: &User) {
     ledger.call("show custom data", by(Call::get("/v1/user/custom_data"))).await;
 }
 
+async fn sharing(ledger: &mut Ledger, owner: &User) {
+    const SHARING: &str = "/v1/user/nodes/sharing";
+    let guest = ledger.cloud.user("guest").await;
+    ledger.forget();
+    let (by, nodes) =
+        (|call: Call| call.by(&owner.access), |count: u32| (0..count).map(|number| format!("n{number:04}")).collect::<Vec<_>>());
+    let offer = |nodes: &[String]| by(Call::put(SHARING).json(&json!({ "nodes": nodes, "user_name": "guest@x.io" })));
+    for (count, what) in [(1, "1 node"), (100, "100 nodes")] {
+        let nodes = nodes(count);
+        let told = ledger.cloud.call(offer(&nodes)).await.expect(200);
+        ledger.note(&format!("offer {what}"));
+        ledger.call("list offers received, 1", Call::get(&format!("{SHARING}/requests")).by(&guest.access)).await;
+        let accept = json!({ "accept": true, "request_id": told["request_id"] });
+        ledger.call(&format!("accept {what}"), Call::put(&format!("{SHARING}/requests")).by(&guest.access).json(&accept)).await;
+        ledger.call(&format!("offer {what} to who has them"), offer(&nodes)).await;
+        ledger.call(&format!("who has {what}"), by(Call::get(&format!("{SHARING}?num_records={count}")))).await;
+        let query = format!("{SHARING}?nodes={}&user_name=guest@x.io", nodes.join(","));
+        ledger.call(&format!("revoke {what}"), by(Call::delete(&query))).await;
+    }
+    ledger.call("who has one node", by(Call::get(&format!("{SHARING}?node_id=n0001")))).await;
+}
+
 async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     let owner = cloud.user("owner").await;
     cloud.log_in("owner@x.io").await;
@@ -210,6 +232,7 @@ async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     let csr = json!({ "csr": NodeKey::new().csr(told["node_id"].as_str().unwrap()) });
     ledger.call("claim: a certificate in place of another", by(Call::post("/claim/verify").json(&csr))).await;
     self_claim(&mut ledger).await;
+    sharing(&mut ledger, &owner).await;
     ledger.call("delete a node", by(Call::delete("/v1/user/nodes/n0001"))).await;
     commands(&mut ledger, &owner).await;
     ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();

@@ -23,6 +23,8 @@ mod commands;
 mod deletion;
 #[path = "domain/details.rs"]
 mod details;
+#[path = "domain/directory.rs"]
+mod directory;
 #[path = "domain/guest.rs"]
 mod guest;
 #[path = "domain/history.rs"]
@@ -43,5 +45,9 @@ mod presence;
 mod profile;
 #[path = "domain/proxy.rs"]
 mod proxy;
+#[path = "domain/sharing.rs"]
+mod sharing;
+#[path = "domain/sharing_races.rs"]
+mod sharing_races;
 #[path = "domain/token.rs"]
 mod token;

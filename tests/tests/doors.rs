@@ -97,6 +97,8 @@ async fn both_doors_answer_alike() {
         Call::delete("/v1/user/nodes?node_id=n1").by("TOKEN").json(&json!({ "tags": ["a:b"] })),
         Call::delete("/v1/user/nodes/n%2F1").by("TOKEN"),
         Call::get("/v1/user/nodes/history?node_type=toaster").by("TOKEN"),
+        Call::put("/v1/user/nodes/sharing").by("TOKEN").json(&json!({ "nodes": ["n1"], "user_name": "b@x.io" })),
+        Call::delete("/v1/user/nodes/sharing/requests?request_id=r1").by("TOKEN"),
         Call::post("/v1/logout2").by("TOKEN"),
     ];
     for call in calls {

@@ -61,6 +61,23 @@ impl<T: JsonSchema> Output for Created<T> {
     }
 }
 
+/// What was looked for. Where it is not there, that is a refusal with status 404.
+#[derive(Clone, Debug)]
+pub struct Found<T>(pub T);
+
+impl<T: IntoResponse> IntoResponse for Found<T> {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl<T: Output> Output for Found<T> {
+    fn describe(operation: &mut Operation) {
+        T::describe(operation);
+        operation.refuse(StatusCode::NOT_FOUND);
+    }
+}
+
 /// A list in which each entry has its own outcome, with status 207.
 #[derive(Clone, Debug)]
 pub struct MultiStatus<T>(pub Vec<T>);

@@ -1,25 +1,23 @@
-//! Which user may use which node: two records and the owner's, written together.
+//! Which user may use which node, as the user's side has it; the node's side is [`super::holders`]. Both are
+//! written together.
 //!
 //! | table `access` | sample | read by |
 //! |---|---|---|
 //! | `user#<user>` / `node#<node>` | `{role: "secondary", sub_role: 2, mapped_at: 1790000000}` | every grant; the list of a user's nodes |
-//! | `node#<node>` / `user#<user>` | `{role: "secondary", sub_role: 2}` | who has the node, when it changes hands |
-//! | `node#<node>` / `owner` | `{user: "<user>", since: 1790000000000}` | the lock under which a node changes hands |
 //!
-//! A grant costs one get; a change of hands one query and one batch.
+//! A grant costs one get; a change of hands one get more and one batch.
+
+use std::fmt::Display;
 
 use crate::{
     Error, Result,
     access::role::RoleName,
     id::{NodeId, UserId},
-    port::table::{Key, Record, TableId, Value, When, Write},
+    port::table::{Key, Merge, Record, TableId, Value, When, Write},
 };
 
 /// Sort keys of a user's nodes begin with this.
 pub(crate) const NODE_PREFIX: &str = "node#";
-const USER_PREFIX: &str = "user#";
-/// The sort key of the owner's record.
-pub(crate) const OWNER: &str = "owner";
 
 /// A user's place at a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +48,9 @@ fn sub_role(record: &Record) -> Result<Option<u8>> {
     record.int("sub_role").map(u8::try_from).transpose().map_err(|_| Error::Corrupt("association"))
 }
 
-/// The partition of a user's nodes.
-pub(crate) fn user_partition(user: &UserId) -> String {
-    format!("{USER_PREFIX}{user}")
+/// The partition of what a user may use.
+pub(crate) fn user_partition(user: &(impl Display + ?Sized)) -> String {
+    format!("user#{user}")
 }
 
 /// The partition of a node's users.
@@ -65,31 +63,24 @@ pub(crate) fn user_key(user: &UserId, node: &NodeId) -> Key {
     Key::new(TableId::Access, user_partition(user), node_partition(node))
 }
 
-fn node_key(user: &UserId, node: &NodeId) -> Key {
-    Key::new(TableId::Access, node_partition(node), user_partition(user))
-}
-
-/// The owner's record.
-pub(crate) fn owner_key(node: &NodeId) -> Key {
-    Key::new(TableId::Access, node_partition(node), OWNER)
-}
-
-/// The user whose record among a node's users this is; `None` for the owner's record.
-pub(crate) fn user_of(record: &Record) -> Option<UserId> {
-    record.key.sort.strip_prefix(USER_PREFIX)?.parse().ok()
-}
-
-/// The writes that give the user the role at the node.
-pub(crate) fn put(user: &UserId, association: &Association) -> [Write; 2] {
+/// The write that gives the user the role at a node that they did not have.
+pub(crate) fn put(user: &UserId, association: &Association) -> Write {
     let Association { node, role, sub_role, mapped_at } = association;
-    let role = [("role", Value::from(role.as_str()))].into_iter().chain(sub_role.map(|sub_role| ("sub_role", i64::from(sub_role).into())));
-    [
-        Write::put(user_key(user, node), role.clone().chain([("mapped_at", (*mapped_at).into())]), When::Always),
-        Write::put(node_key(user, node), role, When::Always),
-    ]
+    let fields = [("role", Value::from(role.as_str())), ("mapped_at", (*mapped_at).into())];
+    let sub_role = sub_role.map(|sub_role| ("sub_role", i64::from(sub_role).into()));
+    Write::put(user_key(user, node), fields.into_iter().chain(sub_role), When::Always)
 }
 
-/// The writes that take the node from the user.
-pub(crate) fn delete(user: &UserId, node: &NodeId) -> [Write; 2] {
-    [user_key(user, node), node_key(user, node)].map(|key| Write::Delete { key, when: When::Always })
+/// The write that gives the user another role at a node that they have.
+pub(crate) fn change(user: &UserId, node: &NodeId, role: RoleName, sub_role: Option<u8>) -> Write {
+    let merge = Merge::new(user_key(user, node)).set("role", role.as_str());
+    Write::Merge(match sub_role {
+        Some(sub_role) => merge.set("sub_role", i64::from(sub_role)),
+        None => merge.remove("sub_role"),
+    })
+}
+
+/// The write that takes the node from the user.
+pub(crate) fn delete(user: &UserId, node: &NodeId) -> Write {
+    Write::Delete { key: user_key(user, node), when: When::Always }
 }

@@ -4,7 +4,7 @@
 //! * [`caller`]: who is calling, proved by a token;
 //! * [`role`]: the roles as types, and which of them a user has by their association with a node;
 //! * [`grant`]: the proof that somebody may act on a node in a role;
-//! * [`association`]: the records behind it;
+//! * [`association`], [`holders`]: the records behind it, of the user's side and of the node's;
 //! * [`admin`]: the proof that somebody may administer the cloud.
 //!
 //! A grant cannot be forged:
@@ -40,6 +40,7 @@ pub mod admin;
 pub mod association;
 pub mod caller;
 pub mod grant;
+pub mod holders;
 pub mod role;
 
 pub use admin::{Admin, SuperAdmin};

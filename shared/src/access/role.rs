@@ -1,9 +1,12 @@
 //! The roles in which somebody acts on a node, as types, and the table of who has which.
 
+use serde::{Deserialize, Serialize};
+
 use super::association::Association;
 
 /// What a user is to a node (contract `rest-4-schemas.md`, `NodeDetailsObject`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RoleName {
     /// Mapped the node, or was made an owner.
     Primary,

@@ -3,7 +3,7 @@
 use super::{csr::Csr, initiate::claim_key, issue::issue};
 use crate::{
     Ports, Refusal, Result,
-    access::{Caller, Grant, association},
+    access::{Caller, Grant, holders},
     node::certificate::Registration,
     port::table::{When, Write},
 };
@@ -15,7 +15,7 @@ use crate::{
 /// node, because otherwise its user could undo that.
 pub async fn verify(ports: &Ports, caller: &Caller, csr: &Csr) -> Result<String> {
     let claim = claim_key(caller.user_id(), &csr.node);
-    let owner = association::owner_key(&csr.node);
+    let owner = holders::key(&csr.node);
     let mut records = ports.table.get_many(&[claim, Registration::key(&csr.node), owner.clone()]).await?.into_iter();
     records.next().flatten().ok_or(Refusal::NotYourClaim)?;
     let registration = records.next().flatten().map(|record| Registration::read(&record)).transpose()?;

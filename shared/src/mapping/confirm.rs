@@ -5,49 +5,20 @@ use super::{NodeHalf, UserHalf, history, node_half_key, request_key, user_half_k
 use crate::{
     Ports, Refusal, Result,
     access::{
-        association::{self, Association, OWNER},
+        association::{self, Association},
+        holders::Holders,
         role::RoleName,
     },
     id::{NodeId, UserId},
     node::details,
-    port::table::{Batch, Key, Merge, Query, Record, TableId, Value, When, Write},
+    port::table::{Batch, Key, Merge, When, Write},
 };
 
-/// Users that leave in one batch: three records each, beside those of the new one.
-const LEAVING: usize = 24;
+/// Users that leave in one batch: two records each, beside those of the new one and of the proof, and a field of the
+/// node's each.
+pub(super) const LEAVING: usize = 44;
 /// Tries against other changes of hands at the same moment.
 const TRIES: usize = 5;
-
-/// A node's users as they stand, and the lock under which they change.
-pub(super) struct Holders {
-    /// Everybody with any role.
-    pub(super) users: Vec<UserId>,
-    /// The primary user who mapped it.
-    pub(super) owner: Option<UserId>,
-    /// When the owner mapped it, ms since the epoch.
-    pub(super) since: i64,
-    owner_record: Option<Record>,
-    /// More users than these are left.
-    pub(super) more: bool,
-}
-
-impl Holders {
-    /// 1 query.
-    pub(super) async fn read(ports: &Ports, node: &NodeId) -> Result<Self> {
-        let query = Query::prefix(TableId::Access, association::node_partition(node), "", LEAVING + 1);
-        let page = ports.table.query(query).await?;
-        let users = page.records.iter().filter_map(association::user_of).collect();
-        let owner_record = page.records.into_iter().find(|record| record.key.sort == OWNER);
-        let owner = owner_record.as_ref().and_then(|record| record.str("user")?.parse().ok());
-        let since = owner_record.as_ref().and_then(|record| record.int("since")).unwrap_or_default();
-        Ok(Self { users, owner, since, owner_record, more: page.next.is_some() })
-    }
-
-    /// Holds as long as nobody else changed the node's owner.
-    pub(super) fn unchanged(&self) -> When {
-        self.owner_record.as_ref().map_or(When::Absent, |record| When::Version(record.version))
-    }
-}
 
 /// A change of hands that somebody has proved.
 pub(super) struct Handover<'a> {
@@ -73,7 +44,7 @@ pub(super) enum Outcome {
 }
 
 /// Gives the node to the user if the halves match. Several callers may see both halves: one batch
-/// succeeds, for the others there is nothing left to do. 1 query, 1 get, 1 batch.
+/// succeeds, for the others there is nothing left to do. 2 gets, 1 batch.
 pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, report: &NodeHalf) -> Result<()> {
     if !report.matches(request) {
         return Ok(());
@@ -88,15 +59,20 @@ pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, re
     hand_over(ports, &Handover { node, user, reset: report.reset, gift: &request.gift, proof }).await.map(drop)
 }
 
-/// Gives the node to the user. Whoever had it leaves, unless the user is its owner already. 1 query and 1
+/// Gives the node to the user. Whoever had it leaves, unless the user is its owner already. 1 get and 1
 /// batch, and as much again for each [`LEAVING`] users who leave.
 pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<Outcome> {
     let mut tries = 0;
     while tries < TRIES {
         let holders = Holders::read(ports, handover.node).await?;
         let keeps_shares = holders.owner.as_ref() == Some(handover.user) && !handover.reset;
-        let last = keeps_shares || !holders.more;
-        let writes = if last { give(ports, handover, &holders, keeps_shares).await? } else { clear(ports, handover, &holders) };
+        let others: Vec<_> = holders.users().filter(|other| *other != handover.user && !keeps_shares).collect();
+        let last = others.len() <= LEAVING;
+        let writes = if last {
+            give(ports, handover, &holders, &others, keeps_shares).await?
+        } else {
+            clear(ports, handover, &holders, &others[..LEAVING])?
+        };
         match ports.table.write(Batch::new(writes)?).await {
             Ok(_) if last => return Ok(Outcome::Done),
             Ok(_) => {}
@@ -121,21 +97,22 @@ async fn holds(ports: &Ports, proof: &[Write]) -> Result<bool> {
 }
 
 /// The writes by which users leave.
-pub(super) fn leave<'a>(ports: &Ports, node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
-    users.flat_map(|user| association::delete(user, node).into_iter().chain(history::end(ports, user, node))).collect()
+pub(super) fn leave(ports: &Ports, node: &NodeId, users: &[&UserId]) -> Vec<Write> {
+    users.iter().flat_map(|user| std::iter::once(association::delete(user, node)).chain(history::end(ports, user, node))).collect()
 }
 
 /// The last batch: everybody else leaves, the user comes with what they bring, the proof is used up.
-async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, keeps_shares: bool) -> Result<Vec<Write>> {
+async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, others: &[&UserId], keeps_shares: bool) -> Result<Vec<Write>> {
     let Handover { node, user, gift, proof, .. } = handover;
-    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user && !keeps_shares));
-    let owner = [("user", Value::from(user.as_str())), ("since", ports.clock.now_ms().into())];
-    writes.push(Write::put(association::owner_key(node), owner, holders.unchanged()));
-    let association = Association { node: (*node).clone(), role: RoleName::Primary, sub_role: None, mapped_at: ports.clock.now() };
-    writes.extend(association::put(user, &association));
+    let before = holders.places().get(user);
+    let mut writes = leave(ports, node, others);
+    writes.push(holders.give(node, user, ports.clock.now_ms(), keeps_shares));
+    let sub_role = before.filter(|_| keeps_shares).and_then(|place| place.sub_role);
+    let association = Association { node: (*node).clone(), role: RoleName::Primary, sub_role, mapped_at: ports.clock.now() };
+    writes.push(association::put(user, &association));
     writes.extend(proof.iter().cloned());
     writes.extend(details_of(ports, node, gift, keeps_shares).await?);
-    writes.extend(note(ports, node, user, keeps_shares || holders.users.contains(user)).await?);
+    writes.extend(note(ports, node, user, before.is_some()).await?);
     Ok(writes)
 }
 
@@ -157,10 +134,10 @@ async fn note(ports: &Ports, node: &NodeId, user: &UserId, has_it: bool) -> Resu
 }
 
 /// A batch before the last: there are too many users for one, so these leave first.
-fn clear(ports: &Ports, handover: &Handover<'_>, holders: &Holders) -> Vec<Write> {
-    let Handover { node, user, proof, .. } = handover;
-    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user));
-    writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
+fn clear(ports: &Ports, handover: &Handover<'_>, holders: &Holders, leaving: &[&UserId]) -> Result<Vec<Write>> {
+    let Handover { node, proof, .. } = handover;
+    let mut writes = leave(ports, node, leaving);
+    writes.push(holders.without(node, leaving)?);
     writes.extend(proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() }));
-    writes
+    Ok(writes)
 }

@@ -58,21 +58,34 @@ fn entry_key(user: &UserId, node: &NodeId) -> Key {
 
 /// The writes of a batch that gives the user a node that they did not have. 1 get.
 pub(crate) async fn begin(ports: &Ports, user: &UserId, node: &NodeId) -> Result<Vec<Write>> {
+    let Some(key) = before_key(ports, user, node) else { return Ok(Vec::new()) };
+    let before = ports.table.get(&key).await?;
+    Ok(begun(ports, user, [(node, before.as_ref())]))
+}
+
+/// Where it says what was before a node comes to the user, if that is kept.
+pub(crate) fn before_key(ports: &Ports, user: &UserId, node: &NodeId) -> Option<Key> {
+    ports.rules.history.then(|| entry_key(user, node))
+}
+
+/// The writes of a batch that gives the user nodes that they did not have, each with what was before.
+pub(crate) fn begun<'a>(ports: &Ports, user: &UserId, nodes: impl IntoIterator<Item = (&'a NodeId, Option<&'a Record>)>) -> Vec<Write> {
     if !ports.rules.history {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let own = entry_key(user, node);
-    let before = ports.table.get(&own).await?;
-    let now = ports.clock.now();
-    let known = before.as_ref().and_then(read);
-    let (first, count) = known.as_ref().map_or((now, 0), |entry| (entry.first, entry.count));
-    let unchanged = before.as_ref().map_or(When::Absent, |record| When::Version(record.version));
-    let fields = [("first", Value::from(first)), ("updated", now.into()), ("count", (count + 1).into()), ("active", true.into())];
-    let mut writes = vec![Write::put(own, fields, unchanged)];
-    if known.is_none() {
-        writes.push(Write::Merge(Merge::new(key(user, TOTAL)).add("total", 1)));
+    let (now, mut fresh, mut writes) = (ports.clock.now(), 0, Vec::new());
+    for (node, before) in nodes {
+        let known = before.and_then(read);
+        fresh += i64::from(known.is_none());
+        let (first, count) = known.map_or((now, 0), |entry| (entry.first, entry.count));
+        let unchanged = before.map_or(When::Absent, |record| When::Version(record.version));
+        let fields = [("first", Value::from(first)), ("updated", now.into()), ("count", (count + 1).into()), ("active", true.into())];
+        writes.push(Write::put(entry_key(user, node), fields, unchanged));
     }
-    Ok(writes)
+    if fresh > 0 {
+        writes.push(Write::Merge(Merge::new(key(user, TOTAL)).add("total", fresh)));
+    }
+    writes
 }
 
 /// The write of a batch that changes what the user, who stays, is to the node.

@@ -15,8 +15,8 @@
 //! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…", gift: {"tags": […], "metadata": {…}}}` | the node's half, when it arrives |
 //! | `nodes` | `node#<node>` / `mapping#node` | `{user: "<user>", secret: "…", reset: false}` | the user's half, when it arrives |
 //!
-//! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 1 query, 1 get
-//! and 1 batch more, a reset 1 query and 1 batch. The halves live for [`WINDOW_SECONDS`]. A challenge costs 1
+//! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 2 gets
+//! and 1 batch more, a reset 1 get and 1 batch. The halves live for [`WINDOW_SECONDS`]. A challenge costs 1
 //! write; its answer 1 write and 1 get, and then what confirming costs.
 
 mod confirm;

@@ -2,15 +2,16 @@
 //! (contract `mqtt-and-node.md` §4.4). With the last user goes what users gave the node.
 
 use super::{
-    confirm::{self, Holders},
-    history, node_half_key, user_half_key,
+    confirm::{self, LEAVING},
+    node_half_key, user_half_key,
 };
 use crate::{
     Ports, Refusal, Result,
     access::{
-        Grant, association,
+        Grant,
         caller::Caller,
         grant,
+        holders::Holders,
         role::{Itself, Primary, Secondary},
     },
     id::{NodeId, UserId},
@@ -22,7 +23,7 @@ use crate::{
 /// Tries against other changes of hands at the same moment.
 const TRIES: usize = 5;
 
-/// Takes the node from the caller; with the user who mapped it all others leave too. 1 query, 1 batch.
+/// Takes the node from the caller; with its owner all others leave too. 1 get, 1 batch; for the owner 1 get more.
 pub async fn remove(ports: &Ports, caller: &Caller, grant: &Grant<Secondary>) -> Result<()> {
     leave(ports, caller.user_id(), grant.node()).await
 }
@@ -34,12 +35,11 @@ pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result
         if holders.owner.as_ref() == Some(user) {
             return take(ports, node, None, |holders| holders.owner.as_ref() == Some(user)).await;
         }
-        let mut writes = association::delete(user, node).to_vec();
-        writes.extend(history::end(ports, user, node));
-        if holders.users == [user.clone()] {
+        let mut writes = confirm::leave(ports, node, &[user]);
+        writes.push(holders.without(node, &[user])?);
+        if holders.users().eq([user]) {
             writes.push(details::forget(node));
         }
-        writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
         match ports.table.write(Batch::new(writes)?).await {
             Err(error) if error.is_conflict() => {}
             done => return Ok(done.map(drop)?),
@@ -50,18 +50,18 @@ pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result
 
 /// Takes the node from all its users, at the wish of one of its primary users, and forgets what they gave it
 /// and still wanted of it. The node's own record, its certificate and what it reports stay (contract
-/// `rest-1.md`, `DELETE /v1/user/nodes/{node_id}`). 2 queries, 1 batched get, 1 get and 2 batches.
+/// `rest-1.md`, `DELETE /v1/user/nodes/{node_id}`). 3 gets, 1 batched get and 2 batches.
 pub async fn clear(ports: &Ports, caller: &Caller, grant: &Grant<Primary>) -> Result<()> {
     let node = grant.node();
-    let owner = Holders::read(ports, node).await?.unchanged();
-    // Seen after the lock, so whoever takes the node over later breaks that.
+    let before = Holders::read(ports, node).await?;
+    // Seen after the owner, so whoever takes the node over later is another one, or has it since then.
     grant::grant::<Primary, ()>(ports, caller, node.clone()).await?;
     // First what waits, so that nothing is touched that begins when the node is free.
     let halves = [node_half_key(node), user_half_key(caller.user_id(), node)];
     let halves = halves.into_iter().map(|key| Write::Delete { key, when: When::Always }).collect();
     ports.table.write(Batch::new(halves)?).await?;
     deliver::forget(ports, node).await?;
-    take(ports, node, None, |holders| holders.unchanged() == owner).await
+    take(ports, node, None, |holders| holders.owner == before.owner && holders.since == before.since).await
 }
 
 /// Takes the node from all users but one: it was reset, at this moment, by somebody who has it in hand.
@@ -70,23 +70,19 @@ pub async fn reset(ports: &Ports, node: &Grant<Itself>, keep: Option<&UserId>, a
     take(ports, node.node(), keep, |holders| holders.since <= at).await
 }
 
-/// Takes the node from all users but one, as long as this holds. 1 query and 1 batch for each 24 users;
-/// the owner's record, and what users gave the node, go with the last.
+/// Takes the node from all users but one, as long as this holds. 1 get and 1 batch for each [`LEAVING`] users;
+/// the owner, and what users gave the node, go with the last.
 async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl Fn(&Holders) -> bool) -> Result<()> {
     loop {
         let holders = Holders::read(ports, node).await?;
-        if !holds(&holders) {
+        let leaving: Vec<_> = holders.users().filter(|user| Some(*user) != keep).collect();
+        if leaving.is_empty() || !holds(&holders) {
             return Ok(());
         }
-        let mut writes = confirm::leave(ports, node, holders.users.iter().filter(|user| Some(*user) != keep));
-        let owner_leaves = holders.owner.as_ref().is_some_and(|owner| Some(owner) != keep);
-        if writes.is_empty() && !owner_leaves {
-            return Ok(());
-        }
-        let (key, when) = (association::owner_key(node), holders.unchanged());
-        let last = !holders.more;
-        writes.push(if owner_leaves && last { Write::Delete { key, when } } else { Write::Check { key, when } });
-        if last && (owner_leaves || keep.is_none()) {
+        let (now, last) = (&leaving[..leaving.len().min(LEAVING)], leaving.len() <= LEAVING);
+        let mut writes = confirm::leave(ports, node, now);
+        writes.push(holders.without(node, now)?);
+        if last && (keep.is_none() || leaving.last().copied() == holders.owner.as_ref()) {
             writes.push(details::forget(node));
         }
         match ports.table.write(Batch::new(writes)?).await {

@@ -25,7 +25,7 @@ const TRIES: i64 = 5;
 
 /// Maps the node to the caller if it signed the challenge of the caller's request, and gives it what the caller
 /// brings. A challenge maps once.
-/// 1 write, 1 get; then 1 query, 1 batch.
+/// 1 write, 3 gets, 1 batch.
 ///
 /// Refusals: [`Refusal::NoMappingRequest`], [`Refusal::MappingTimedOut`], [`Refusal::AlreadyMapped`],
 /// [`Refusal::MappingEnded`], [`Refusal::NoSuchNode`], [`Refusal::WrongResponse`].

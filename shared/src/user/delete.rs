@@ -14,6 +14,7 @@ use crate::{
         identity::{IdentityError, Leaving, Privilege, Purpose},
         table::{Batch, MAX_WRITES, Query, TableId, When, Write},
     },
+    sharing,
 };
 
 /// Has the code sent; a guest, who gets no letters, is deleted at once.
@@ -79,9 +80,10 @@ pub async fn finish(ports: &Ports) -> Result<usize> {
     }
 }
 
-/// The nodes, then the data, then the account itself.
+/// The nodes and what was offered of any, then the data, then the account itself.
 pub(crate) async fn forget(ports: &Ports, account: &Leaving) -> Result<()> {
     leave_nodes(ports, &account.user_id).await?;
+    sharing::forget::all(ports, &account.user_id).await?;
     loop {
         let query = Query::prefix(TableId::Users, super::partition(&account.user_id), "", MAX_WRITES);
         let page = ports.table.query(query).await?;

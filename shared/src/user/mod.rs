@@ -7,12 +7,13 @@
 //! | `user#<user>` / `custom_data` | `{data: {"timeZone": {"value": "Europe/Berlin"}}}` | the user |
 //! | `user#<user>` / `public_profile` | `{data: {"nick": "ann"}}` | every user |
 //!
-//! Showing a user costs 1 batched get; a change 1 get and 1 write; deleting an account 1 query and 1 batch
+//! Showing a user costs 1 batched get; a change 1 get and 1 write; deleting an account 1 get and 1 batch
 //! for each node and each 100 records, beside what identity costs.
 
 pub mod administer;
 pub mod custom_data;
 pub mod delete;
+pub mod directory;
 mod document;
 pub mod guest;
 pub mod log_in;

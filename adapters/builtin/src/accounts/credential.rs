@@ -13,7 +13,7 @@ use shared::{
         identity::{Account, IdentityError, Privilege},
         table::{Batch, Key, Merge, Record, Table, TableId, Value, When, Write},
     },
-    user::name::UserName,
+    user::{directory, name::UserName},
 };
 
 use super::{
@@ -72,6 +72,12 @@ pub(super) fn listed(name: &UserName) -> Key {
     Key::new(TableId::Identity, NAMES, name.folded())
 }
 
+/// The writes by which a confirmed account can be found.
+pub(super) fn list(user: &str, name: &UserName) -> Vec<Write> {
+    let listed = Write::put(listed(name), [("user_id", user)], When::Always);
+    std::iter::once(listed).chain(directory::put(user, name)).collect()
+}
+
 /// The fields of a new account.
 pub(super) struct New<'a> {
     pub(super) user_id: &'a str,
@@ -99,7 +105,7 @@ impl New<'_> {
         fields.extend(self.until.map(|until| ("until", until.into())));
         let mut writes = vec![Write::put(key(self.user_name), fields, unchanged(before))];
         if self.state != State::Unconfirmed {
-            writes.push(Write::put(listed(self.user_name), [("user_id", self.user_id)], When::Always));
+            writes.extend(list(self.user_id, self.user_name));
         }
         writes
     }

@@ -106,8 +106,9 @@ async fn linked(accounts: &Accounts, link: &Record, of_address: Option<&Record>)
 fn take_over(credential: &Credential) -> Vec<Write> {
     let name = credential.user_name();
     let open = credential.change().set("state", State::Open.as_str()).set("hash", "");
-    let listed = Write::put(credential::listed(name), [("user_id", credential.user_id().as_str())], When::Always);
-    vec![Write::Merge(open), listed]
+    let mut writes = credential::list(credential.user_id().as_str(), name);
+    writes.push(Write::Merge(open));
+    writes
 }
 
 /// An account without a password.

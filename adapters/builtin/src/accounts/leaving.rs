@@ -6,7 +6,7 @@ use shared::port::{
     identity::{Claims, IdentityError, Leaving, Purpose},
     table::{Direction, Key, Query, Range, Record, TableId, When, Write},
 };
-use shared::user::name::UserName;
+use shared::user::{directory, name::UserName};
 
 use super::{
     Accounts, Result, code,
@@ -109,6 +109,7 @@ impl Accounts {
             keys.push(link.key);
         }
         let mut writes: Vec<_> = keys.into_iter().map(|key| Write::Delete { key, when: When::Always }).collect();
+        writes.extend(directory::forget(account.user_id.as_str(), name));
         writes.push(Write::Delete { key: credential::key(name), when: credential::unchanged(Some(&known)) });
         credential::write(&*self.table, writes).await
     }

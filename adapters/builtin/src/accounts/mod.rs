@@ -11,7 +11,8 @@
 //! | `leaving` / `<due>#<user>` | `{user_name: "A@x.io"}` | what forgets closed accounts and old guests |
 //! | `keys` / `signing` | see the module `keys` | once in a process, by who signs |
 //!
-//! All of it is for the user function alone. What checking a token needs is in the table `access`: see the module `published`.
+//! All of it is for the user function alone. What checking a token needs is in the table `access`: see the module `published`;
+//! and so is whose a name is: see [`shared::user::directory`].
 //!
 //! Costs: sign up 1 batched get, 1 write; confirm 1 batched get, 2 writes; log in 1 batched get, 1 write; by code 1
 //! batched get, 2 writes; a wrong password 1 batched get, 1 or 2 writes; refresh 1 get; log out 1 write; a code 1

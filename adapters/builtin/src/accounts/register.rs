@@ -5,7 +5,10 @@ use shared::{
         identity::{Claims, IdentityError, Privilege, Purpose, Tokens},
         table::{When, Write},
     },
-    user::name::{Password, UserName},
+    user::{
+        directory,
+        name::{Password, UserName},
+    },
 };
 
 use super::{
@@ -42,8 +45,9 @@ impl Accounts {
         }
         sent.check(&*self.table, code, self.clock.now()).await?;
         let open = known.change().set("state", State::Open.as_str());
-        let listed = Write::put(credential::listed(name), [("user_id", known.user_id().as_str())], When::Always);
-        credential::write(&*self.table, vec![Write::Merge(open), listed, sent.used()]).await
+        let mut writes = credential::list(known.user_id().as_str(), known.user_name());
+        writes.extend([Write::Merge(open), sent.used()]);
+        credential::write(&*self.table, writes).await
     }
 
     pub(super) async fn register_guest(&self, until: Option<i64>) -> Result<(UserName, Tokens)> {
@@ -76,6 +80,7 @@ impl Accounts {
         writes.push(sent.used());
         writes.push(Write::Delete { key: credential::key(guest.user_name()), when: credential::unchanged(Some(&guest)) });
         writes.push(Write::Delete { key: credential::listed(guest.user_name()), when: When::Always });
+        writes.push(directory::free(guest.user_name()));
         writes.extend(guest.until().map(|until| Write::Delete { key: leaving::key(until, id), when: When::Always }));
         credential::write(&*self.table, writes).await?;
         session::rename_all(&*self.table, guest.user_id(), name).await

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const APPLICATION: i64 = 0x5261_696e;
 
 /// The steps of the schema; `PRAGMA user_version` counts those done. Only ever add to the end.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // 1: records, clustered by their key, so that a partition is read in one piece. The index serves
     // the sweep of expired ones alone.
     "CREATE TABLE record (
@@ -33,6 +33,18 @@ const STEPS: [&str; 2] = [
     "UPDATE record SET tbl = 'claims' WHERE tbl = 'identity' AND partition >= 'claim#' AND partition < 'claim$';
     UPDATE record SET tbl = 'access', partition = 'tokens', sort = 'closed#' || sort
         WHERE tbl = 'identity' AND partition = 'closed';",
+    // 3: every confirmed account stands in the directory of names; who has a node stands in one record of the node.
+    "INSERT OR REPLACE INTO record (tbl, partition, sort, version, expires, fields)
+        SELECT 'access', 'name#' || listed.sort, 'user', account.version, NULL, json_object(
+            'user_id', json_extract(account.fields, '$.user_id'), 'user_name', json_extract(account.fields, '$.user_name'))
+        FROM record AS listed JOIN record AS account
+            ON account.tbl = 'identity' AND account.partition = 'account#' || listed.sort AND account.sort = 'credential'
+        WHERE listed.tbl = 'identity' AND listed.partition = 'accounts';
+    INSERT OR REPLACE INTO record (tbl, partition, sort, version, expires, fields)
+        SELECT 'access', 'user#' || json_extract(fields, '$.user_id.str'), 'name', version, NULL,
+            json_object('user_name', json_extract(fields, '$.user_name'))
+        FROM record WHERE tbl = 'access' AND partition >= 'name#' AND partition < 'name$' AND sort = 'user';
+    DELETE FROM record WHERE tbl = 'access' AND partition >= 'node#' AND partition < 'node$' AND sort >= 'user#' AND sort < 'user$';",
 ];
 
 /// Why a database cannot be opened. Each message is one line.

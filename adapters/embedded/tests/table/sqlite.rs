@@ -337,8 +337,8 @@ fn what_cannot_be_opened_is_told_clearly() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 1000).unwrap();
     let before = fs::read(&path).unwrap();
     let error = refusal(&path);
-    assert!(matches!(error, OpenError::NewerSchema { found: 1000, known: 2 }), "{error}");
-    assert_eq!(error.to_string(), "the database has schema 1000, but this program knows only 2: use a newer program");
+    assert!(matches!(error, OpenError::NewerSchema { found: 1000, known: 3 }), "{error}");
+    assert_eq!(error.to_string(), "the database has schema 1000, but this program knows only 3: use a newer program");
     assert_eq!(fs::read(&path).unwrap(), before);
 
     // No database, or another program's.

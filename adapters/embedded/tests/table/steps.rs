@@ -48,3 +48,34 @@ async fn claims_and_closed_accounts_leave_the_table_of_accounts() {
         }
     }
 }
+
+#[tokio::test]
+async fn accounts_made_before_are_found_by_name_and_nodes_say_themselves_who_has_them() {
+    let path = file("directory");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(FIRST).unwrap();
+    let put = |table: &str, partition: &str, sort: &str, fields: &str| {
+        old.execute("INSERT INTO record VALUES (?, ?, ?, 7, NULL, ?)", params![table, partition, sort, fields]).unwrap();
+    };
+    let account =
+        |user: &str, name: &str| format!(r#"{{"user_id":{{"str":"{user}"}},"user_name":{{"str":"{name}"}},"state":{{"str":"open"}}}}"#);
+    put("identity", "account#o'a@x.io", "credential", &account("u1", "O'A@x.io"));
+    put("identity", "accounts", "o'a@x.io", r#"{"user_id":{"str":"u1"}}"#);
+    put("identity", "account#waits@x.io", "credential", &account("u2", "waits@x.io"));
+    put("access", "node#n1", "owner", r#"{"user":{"str":"u1"},"since":{"int":5}}"#);
+    put("access", "node#n1", "user#u1", r#"{"role":{"str":"primary"}}"#);
+    put("access", "user#u1", "node#n1", r#"{"role":{"str":"primary"},"mapped_at":{"int":5}}"#);
+    drop(old);
+    let table = SqliteTable::open(&path, clock()).unwrap();
+    let text = async |partition: &str, sort: &str, field: &str| {
+        let record = table.get(&Key::new(TableId::Access, partition, sort)).await.unwrap()?;
+        record.str(field).map(str::to_owned)
+    };
+    assert_eq!(text("name#o'a@x.io", "user", "user_id").await.as_deref(), Some("u1"));
+    assert_eq!(text("name#o'a@x.io", "user", "user_name").await.as_deref(), Some("O'A@x.io"));
+    assert_eq!(text("user#u1", "name", "user_name").await.as_deref(), Some("O'A@x.io"));
+    assert_eq!(text("name#waits@x.io", "user", "user_id").await, None, "it is not confirmed");
+    assert_eq!(text("node#n1", "owner", "user").await.as_deref(), Some("u1"));
+    assert_eq!(text("node#n1", "user#u1", "role").await, None);
+    assert_eq!(text("user#u1", "node#n1", "role").await.as_deref(), Some("primary"));
+}

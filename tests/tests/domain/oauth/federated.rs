@@ -15,6 +15,7 @@ use shared::port::{
 use tests::Call;
 
 use super::*;
+use crate::directory::whose;
 
 #[derive(Default)]
 struct Elsewhere {
@@ -101,6 +102,7 @@ async fn a_new_person_gets_an_account_without_a_password() {
     let tokens = world.sign_in().await;
     let id = claims(&tokens["id_token"]);
     assert_eq!((&id["email"], &id["nonce"], &id["aud"]), (&"A@x.io".into(), &"n1".into(), &"raincloud".into()));
+    assert_eq!(whose(&world.cloud, "a@x.io").await.as_deref(), id["custom:user_id"].as_str());
     for password in [PASSWORD, "", "$argon2id$"] {
         world.log_in(password).await.expect_failure(400, 101_009);
     }
@@ -154,7 +156,9 @@ async fn who_signed_up_with_the_address_first_gains_nothing() {
     let world = World::new();
     world.sign_up().await;
     let code = world.cloud.mail.code("a@x.io");
+    assert_eq!(whose(&world.cloud, "a@x.io").await, None);
     let tokens = world.sign_in().await;
+    assert!(whose(&world.cloud, "a@x.io").await.is_some());
     world.log_in(PASSWORD).await.expect_failure(400, 101_009);
     let confirm = json!({ "user_name": "a@x.io", "verification_code": code });
     world.cloud.call(Call::post("/v1/user2").json(&confirm)).await.expect_failure(400, 101_011);

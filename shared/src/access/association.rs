@@ -89,7 +89,7 @@ pub(crate) fn put(user: &UserId, association: &Association) -> [Write; 2] {
     ]
 }
 
-/// The writes that take the node from the user.
+/// The writes that take the node from the user. A conflict if they do not have it, so that each leaves once.
 pub(crate) fn delete(user: &UserId, node: &NodeId) -> [Write; 2] {
-    [user_key(user, node), node_key(user, node)].map(|key| Write::Delete { key, when: When::Always })
+    [(user_key(user, node), When::Present), (node_key(user, node), When::Always)].map(|(key, when)| Write::Delete { key, when })
 }

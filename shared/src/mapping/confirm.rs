@@ -10,7 +10,11 @@ use crate::{
     },
     id::{NodeId, UserId},
     node::details,
-    port::table::{Batch, Key, Merge, Query, Record, TableId, Value, When, Write},
+    outbox::{self, News},
+    port::{
+        events::EventType,
+        table::{Key, Merge, Query, Record, TableId, Value, When, Write},
+    },
 };
 
 /// Users that leave in one batch: three records each, beside those of the new one.
@@ -96,10 +100,13 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
         let holders = Holders::read(ports, handover.node).await?;
         let keeps_shares = holders.owner.as_ref() == Some(handover.user) && !handover.reset;
         let last = keeps_shares || !holders.more;
-        let writes = if last { give(ports, handover, &holders, keeps_shares).await? } else { clear(ports, handover, &holders) };
-        match ports.table.write(Batch::new(writes)?).await {
-            Ok(_) if last => return Ok(Outcome::Done),
-            Ok(_) => {}
+        let leaving: Vec<_> = holders.users.iter().filter(|other| *other != handover.user && !keeps_shares).collect();
+        let mut writes = leave(ports, handover.node, &leaving);
+        writes.extend(if last { give(ports, handover, &holders, keeps_shares).await? } else { wait(handover, &holders) });
+        let comes = last && holders.owner.as_ref() != Some(handover.user);
+        match outbox::write(ports, writes, left(handover.node, &leaving).into_iter().chain(comes.then(|| came(handover)))).await {
+            Ok(()) if last => return Ok(Outcome::Done),
+            Ok(()) => {}
             // Unless someone else used the proof up, only the node's users have changed.
             Err(error) if error.is_conflict() => {
                 if !holds(ports, &handover.proof).await? {
@@ -107,7 +114,7 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
                 }
                 tries += 1;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     Err(Refusal::TooManyTries.into())
@@ -121,16 +128,25 @@ async fn holds(ports: &Ports, proof: &[Write]) -> Result<bool> {
 }
 
 /// The writes by which users leave.
-pub(super) fn leave<'a>(ports: &Ports, node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
-    users.flat_map(|user| association::delete(user, node).into_iter().chain(history::end(ports, user, node))).collect()
+pub(super) fn leave(ports: &Ports, node: &NodeId, users: &[&UserId]) -> Vec<Write> {
+    users.iter().flat_map(|user| association::delete(user, node).into_iter().chain(history::end(ports, user, node))).collect()
 }
 
-/// The last batch: everybody else leaves, the user comes with what they bring, the proof is used up.
+/// What is told when they have left; nothing if nobody has.
+pub(super) fn left(node: &NodeId, users: &[&UserId]) -> Option<News> {
+    (!users.is_empty()).then(|| News::of(EventType::NodeRemoved).node(node).users(users.iter().copied()))
+}
+
+/// What is told when the user has become the owner.
+fn came(handover: &Handover<'_>) -> News {
+    News::of(EventType::NodeAdded).node(handover.node).users([handover.user]).data("role", RoleName::Primary.as_str())
+}
+
+/// The last batch, in which everybody else leaves: the user comes with what they bring, the proof is used up.
 async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, keeps_shares: bool) -> Result<Vec<Write>> {
     let Handover { node, user, gift, proof, .. } = handover;
-    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user && !keeps_shares));
     let owner = [("user", Value::from(user.as_str())), ("since", ports.clock.now_ms().into())];
-    writes.push(Write::put(association::owner_key(node), owner, holders.unchanged()));
+    let mut writes = vec![Write::put(association::owner_key(node), owner, holders.unchanged())];
     let association = Association { node: (*node).clone(), role: RoleName::Primary, sub_role: None, mapped_at: ports.clock.now() };
     writes.extend(association::put(user, &association));
     writes.extend(proof.iter().cloned());
@@ -156,11 +172,9 @@ async fn note(ports: &Ports, node: &NodeId, user: &UserId, has_it: bool) -> Resu
     history::begin(ports, user, node).await
 }
 
-/// A batch before the last: there are too many users for one, so these leave first.
-fn clear(ports: &Ports, handover: &Handover<'_>, holders: &Holders) -> Vec<Write> {
-    let Handover { node, user, proof, .. } = handover;
-    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user));
-    writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
-    writes.extend(proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() }));
-    writes
+/// A batch before the last, since there are too many users for one: these leave first, as long as the proof is there.
+fn wait(Handover { node, proof, .. }: &Handover<'_>, holders: &Holders) -> Vec<Write> {
+    let owner = Write::Check { key: association::owner_key(node), when: holders.unchanged() };
+    let proof = proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() });
+    std::iter::once(owner).chain(proof).collect()
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     id::{NodeId, UserId},
     node::details,
+    outbox,
     params::deliver,
     port::table::{Batch, When, Write},
 };
@@ -40,9 +41,14 @@ pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result
             writes.push(details::forget(node));
         }
         writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
-        match ports.table.write(Batch::new(writes)?).await {
-            Err(error) if error.is_conflict() => {}
-            done => return Ok(done.map(drop)?),
+        match outbox::write(ports, writes, confirm::left(node, &[user])).await {
+            Err(error) if error.is_conflict() => {
+                if ports.table.get(&association::user_key(user, node)).await?.is_none() {
+                    // Has left meanwhile.
+                    return Ok(());
+                }
+            }
+            done => return done,
         }
     }
     Err(Refusal::TooManyTries.into())
@@ -78,7 +84,8 @@ async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl F
         if !holds(&holders) {
             return Ok(());
         }
-        let mut writes = confirm::leave(ports, node, holders.users.iter().filter(|user| Some(*user) != keep));
+        let leaving: Vec<_> = holders.users.iter().filter(|user| Some(*user) != keep).collect();
+        let mut writes = confirm::leave(ports, node, &leaving);
         let owner_leaves = holders.owner.as_ref().is_some_and(|owner| Some(owner) != keep);
         if writes.is_empty() && !owner_leaves {
             return Ok(());
@@ -89,10 +96,10 @@ async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl F
         if last && (owner_leaves || keep.is_none()) {
             writes.push(details::forget(node));
         }
-        match ports.table.write(Batch::new(writes)?).await {
+        match outbox::write(ports, writes, confirm::left(node, &leaving)).await {
             Err(error) if error.is_conflict() => {}
-            done if last => return Ok(done.map(drop)?),
-            done => drop(done?),
+            done if last => return done,
+            done => done?,
         }
     }
 }

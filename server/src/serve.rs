@@ -115,6 +115,8 @@ impl Server {
         blobs.sweep().await.context("the blobs cannot be read")?;
         let providers = sign_in::providers(settings, &(Arc::new(SystemClock) as _))?;
         let (ports, meter) = wiring::measured_ports(Arc::clone(&table), blobs.clone(), mail, providers, fleet, rules(settings)?, &metrics);
+        let (events, webhook) = wiring::events(settings)?;
+        let ports = Ports { events, ..ports };
         // Tokens are checked by it from the first request on; a database of an earlier version has none yet.
         ports.identity.public_keys().await.context("the key that signs tokens cannot be read")?;
         let app = app(ports.clone(), settings);
@@ -135,8 +137,9 @@ impl Server {
         listeners.open_to(&front, &tls, page);
         sockets.log();
         let reach = reach.keep(&sockets);
-        let mut watches = vec![tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports))];
+        let mut watches = vec![tokio::spawn(revocations::watch(ports.clone())), tokio::spawn(leaving::watch(ports.clone()))];
         watches.extend(delivery.map(|delivery| tokio::spawn(delivery.run())));
+        watches.extend(webhook.map(|webhook| tokio::spawn(webhook.run(ports))));
         Ok((Self { _serving: serving, front, reach, table, watches }, welcome))
     }
 

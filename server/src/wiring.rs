@@ -10,6 +10,7 @@ use embedded::{
     mailbox::Mailbox,
     smtp::{self, Delivery},
     sqlite::SqliteTable,
+    webhook,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use shared::{
@@ -17,6 +18,7 @@ use shared::{
     port::{
         Rules,
         blobs::Blobs,
+        events::{Events, Nobody},
         federation::Providers,
         fleet::Fleet,
         mail::Mail,
@@ -70,7 +72,19 @@ pub fn mail(folder: &Folder, settings: &Settings) -> anyhow::Result<(Arc<dyn Mai
     Ok((Arc::new(smtp), Some(delivery)))
 }
 
-/// The ports of a command that works beside the server: nothing of it reaches nodes or sends letters.
+/// By a webhook, to which something has to bring what happened, or to nobody.
+pub fn events(settings: &Settings) -> anyhow::Result<(Arc<dyn Events>, Option<webhook::Delivery>)> {
+    let secret = settings.event_webhook_secret.clone();
+    let Some(url) = settings.event_webhook.clone() else {
+        anyhow::ensure!(secret.is_none(), "--event-webhook-secret needs --event-webhook, the URL that is told what happens");
+        return Ok((Arc::new(Nobody), None));
+    };
+    let (bell, delivery) = webhook::open(&webhook::Settings { url, secret }).context("--event-webhook can't be told what happens")?;
+    Ok((Arc::new(bell), Some(delivery)))
+}
+
+/// The ports of a command that works beside the server: nothing of it reaches nodes, sends letters or tells
+/// what happens.
 pub fn ports_beside(folder: &Folder, table: Arc<SqliteTable>) -> anyhow::Result<Ports> {
     Ok(builtin::ports(table, blobs(folder, None)?, mailbox(folder)?, Providers::default(), Arc::new(Elsewhere), Rules::default()))
 }

@@ -5,6 +5,7 @@ use crate::{
     claim::profile::MakeError,
     port::{
         blobs::BlobError,
+        events::EventsError,
         fleet::FleetError,
         identity::IdentityError,
         table::{BatchError, TableError},
@@ -319,6 +320,9 @@ pub enum Error {
     /// The broker failed.
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    /// An event was not told.
+    #[error(transparent)]
+    Events(#[from] EventsError),
     /// Identity failed.
     #[error("identity failed: {0}")]
     Identity(#[source] Box<dyn std::error::Error + Send + Sync>),

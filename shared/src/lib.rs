@@ -15,6 +15,7 @@
 //! * [`claim`]: how a node gets its id and its certificate;
 //! * [`command`]: commands to nodes, and the form in which both sides write them;
 //! * [`event`]: what nodes send and what happens to their connections, and who handles it;
+//! * [`outbox`]: what happened, until those who listen have been told;
 //! * [`error`]: why something is not done.
 //!
 //! Dependency rule: this crate knows nothing outside itself: no AWS crate, no storage engine, no
@@ -32,6 +33,7 @@ pub mod mapping;
 mod merge;
 pub mod node;
 pub mod oauth;
+pub mod outbox;
 pub mod params;
 pub mod port;
 pub mod sharing;

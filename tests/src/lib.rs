@@ -6,6 +6,7 @@
 pub mod call;
 pub mod emulator;
 pub mod keys;
+pub mod listener;
 pub mod ports;
 pub mod runtime_api;
 pub mod wire;
@@ -43,7 +44,7 @@ use web::{App, ClientIp, Routes};
 
 pub use call::{Answer, Call};
 pub use keys::NodeKey;
-use ports::{Clock, Fleet, Ids, Mail, Only};
+use ports::{Clock, Events, Fleet, Ids, Mail, Only};
 
 /// A password that is good enough.
 pub const PASSWORD: &str = "Passw0rd";
@@ -58,6 +59,8 @@ pub struct Cloud {
     pub fleet: Arc<Fleet>,
     /// What was sent.
     pub mail: Arc<Mail>,
+    /// What was told. Nobody listens unless told.
+    pub events: Arc<Events>,
     /// What storage was asked.
     pub meter: Arc<Meter>,
     router: Router,
@@ -101,6 +104,7 @@ impl Cloud {
         let ids = Arc::new(Ids::default());
         let fleet = Arc::new(Fleet::default());
         let mail = Arc::new(Mail::default());
+        let events = Arc::new(Events::default());
         let meter = Arc::new(Meter::default());
         let table: Arc<dyn Table> = Arc::new(Metered { inner: storage, meter: meter.clone() });
         let settings = accounts::Settings { issuer: "https://cloud.test".to_owned(), former_issuer: None };
@@ -109,15 +113,15 @@ impl Cloud {
         let folder = tempfile::tempdir().expect("a folder");
         let base = Some("https://cloud.test".to_owned());
         let blobs = Arc::new(Files::new(folder.path().join("blobs"), &[0; KEY], base, clock.clone()));
-        let ports =
-            Ports { table, blobs, fleet: fleet.clone(), identity, providers: Arc::new(providers), clock: clock.clone(), ids, rules };
+        let (own_clock, own_events, providers) = (clock.clone(), events.clone(), Arc::new(providers));
+        let ports = Ports { table, blobs, fleet: fleet.clone(), identity, providers, events: own_events, clock: own_clock, ids, rules };
         let app = App::new(ports);
         let (user, node) = (only(&app, user::TABLES), only(&app, node::TABLES));
         let (access, ota) = (only(&app, access::TABLES), only(&app, ota::TABLES));
         let routes = user::routes().over(user).merge(node::routes().over(node.clone()));
         let routes = routes.merge(access::routes().over(access)).merge(ota::routes().over(ota));
         let router = web::door::finish(web::openapi::published(routes).router(app.clone()));
-        Self { app, clock, fleet, mail, meter, router, node, _folder: folder }
+        Self { app, clock, fleet, mail, events, meter, router, node, _folder: folder }
     }
 
     /// The ports.

@@ -11,9 +11,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use serde_json::Value;
 use shared::node::certificate::Fingerprint;
 use shared::port::{
     clock,
+    events::{self, EventsError, Happening},
     fleet::{self, FleetError},
     mail::{self, Letter, MailError},
     table::{Batch, Key, Page, Query, Record, Table, TableError, TableId},
@@ -202,6 +204,80 @@ impl fleet::Fleet for Fleet {
 
     fn since(&self) -> i64 {
         self.since.load(Ordering::SeqCst)
+    }
+}
+
+/// Who listens.
+#[derive(Debug, Default)]
+enum Ear {
+    /// Nobody.
+    #[default]
+    None,
+    /// Somebody who takes all.
+    Open,
+    /// Somebody who takes so many more.
+    Takes(usize),
+    /// Somebody who never answers.
+    Hangs,
+    /// Somebody whom a task tells.
+    Later,
+}
+
+/// Keeps what is told, if somebody listens.
+#[derive(Debug, Default)]
+pub struct Events(Mutex<Ear>, Mutex<Vec<Value>>);
+
+impl Events {
+    /// From now on somebody listens.
+    pub fn listen(&self) {
+        *self.0.lock() = Ear::Open;
+    }
+
+    /// From now on somebody listens, who takes so many events and then no more.
+    pub fn take_only(&self, events: usize) {
+        *self.0.lock() = Ear::Takes(events);
+    }
+
+    /// From now on somebody listens, who never answers.
+    pub fn hang(&self) {
+        *self.0.lock() = Ear::Hangs;
+    }
+
+    /// From now on somebody listens, whom a task tells.
+    pub fn later(&self) {
+        *self.0.lock() = Ear::Later;
+    }
+
+    /// What was told since the last call.
+    pub fn take(&self) -> Vec<Value> {
+        std::mem::take(&mut self.1.lock())
+    }
+}
+
+#[async_trait]
+impl events::Events for Events {
+    fn listens(&self) -> bool {
+        !matches!(*self.0.lock(), Ear::None)
+    }
+
+    async fn tell(&self, happening: &Happening) -> Result<(), EventsError> {
+        let hangs = match &mut *self.0.lock() {
+            Ear::Takes(0) => return Err(EventsError::NotTaken("the test takes no more".into())),
+            Ear::Later => return Err(EventsError::Later),
+            Ear::Takes(left) => {
+                *left -= 1;
+                false
+            }
+            Ear::Hangs => true,
+            Ear::None | Ear::Open => false,
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        let envelope: Value = serde_json::from_str(&happening.envelope).unwrap();
+        assert_eq!((&envelope["id"], &envelope["event_type"]), (&happening.id.as_str().into(), &happening.event_type.as_str().into()));
+        self.1.lock().push(envelope);
+        Ok(())
     }
 }
 

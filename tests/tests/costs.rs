@@ -162,6 +162,20 @@ async fn sharing(ledger: &mut Ledger, owner: &User) {
     ledger.call("who has one node", by(Call::get(&format!("{SHARING}?node_id=n0001")))).await;
 }
 
+/// What it costs more where somebody listens.
+async fn listened(ledger: &mut Ledger, owner: &User) {
+    ledger.cloud.events.listen();
+    let add = json!({ "node_id": "n9997", "secret_key": "s", "operation": "add" });
+    ledger.cloud.call(Call::put("/v1/user/nodes/mapping").by(&owner.access).json(&add)).await.expect(200);
+    ledger.forget();
+    let half = json!({ "node_id": "n9997", "user_id": owner.id, "secret_key": "s" }).to_string();
+    ledger.cloud.publish("n9997", "user/mapping", &half).await.unwrap();
+    ledger.note("node confirms a mapping, somebody listens");
+    let remove = json!({ "node_id": "n9997", "operation": "remove" });
+    ledger.call("remove a mapping, somebody listens", Call::put("/v1/user/nodes/mapping").by(&owner.access).json(&remove)).await;
+    assert_eq!(ledger.cloud.events.take().len(), 2);
+}
+
 async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     let owner = cloud.user("owner").await;
     cloud.log_in("owner@x.io").await;
@@ -237,6 +251,7 @@ async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     commands(&mut ledger, &owner).await;
     ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();
     ledger.note("node alerts");
+    listened(&mut ledger, &owner).await;
     ledger.lines
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use shared::port::events::EventType;
+
 #[test]
 fn every_path_that_a_document_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -16,6 +18,15 @@ fn every_path_that_a_document_names_exists() {
         }
     }
     assert!(named > 20, "only {named} paths found: are they still in backticks?");
+}
+
+#[test]
+fn every_kind_of_event_is_described() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = std::fs::read_to_string(root.join("docs/events.md")).unwrap();
+    for kind in EventType::ALL {
+        assert!(text.contains(&format!("| `{}` |", kind.as_str())), "docs/events.md does not tell of {}", kind.as_str());
+    }
 }
 
 #[test]

@@ -35,6 +35,8 @@ mod list;
 mod mapping;
 #[path = "domain/oauth/mod.rs"]
 mod oauth;
+#[path = "domain/outbox.rs"]
+mod outbox;
 #[path = "domain/params.rs"]
 mod params;
 #[path = "domain/password.rs"]

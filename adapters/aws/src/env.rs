@@ -8,6 +8,7 @@
 //! | `RAINCLOUD_NODE_POLICY` | the IoT policy of nodes, where certificates are registered |
 //! | `RAINCLOUD_MQTT_HOST` | where nodes connect, if it is not the account's own endpoint |
 //! | `RAINCLOUD_MAIL_FROM` | the address that letters are from, where letters are sent |
+//! | `RAINCLOUD_EVENTS_TOPIC` | the ARN of the topic on which it is told what happens |
 //! | `RAINCLOUD_PUBLIC_URL` | where the API is |
 //! | `RAINCLOUD_DESIRED_SECONDS`, `RAINCLOUD_HISTORY`, `RAINCLOUD_GUEST_DAYS`, `RAINCLOUD_CLAIMS_PER_USER` | what the owner decided ([`Rules`]); 0 days: there are no guests |
 //!
@@ -32,6 +33,7 @@ use crate::{
     iot::{IotFleet, Settings},
     s3::S3Blobs,
     ses::SesMail,
+    sns::SnsEvents,
 };
 
 /// A variable says something that it can't.
@@ -59,9 +61,11 @@ fn ports_by(variable: impl Fn(&str) -> Option<String>) -> Result<Ports, Invalid>
     let iot = Settings { policy: text("RAINCLOUD_NODE_POLICY"), host: text("RAINCLOUD_MQTT_HOST") };
     let fleet = IotFleet::new(sdk.clone(), iot);
     let blobs = S3Blobs::new(sdk.clone(), text("RAINCLOUD_BUCKET"));
-    let mail = SesMail::new(sdk, text("RAINCLOUD_MAIL_FROM"));
+    let mail = SesMail::new(sdk.clone(), text("RAINCLOUD_MAIL_FROM"));
+    let events = SnsEvents::new(sdk, text("RAINCLOUD_EVENTS_TOPIC"));
     let table = Arc::new(Retrying { inner: Arc::new(table) });
-    Ok(builtin::ports(table, Arc::new(blobs), Arc::new(mail), Providers::default(), Arc::new(fleet), rules(&text)?))
+    let ports = builtin::ports(table, Arc::new(blobs), Arc::new(mail), Providers::default(), Arc::new(fleet), rules(&text)?);
+    Ok(Ports { events: Arc::new(events), ..ports })
 }
 
 fn rules(text: &impl Fn(&str) -> Option<String>) -> Result<Rules, Invalid> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use shared::{
     Ports,
-    port::{Rules, blobs::Blobs, federation::Providers, fleet::Fleet, mail::Mail, table::Table},
+    port::{Rules, blobs::Blobs, events::Nobody, federation::Providers, fleet::Fleet, mail::Mail, table::Table},
 };
 
 use self::{
@@ -20,7 +20,7 @@ use self::{
     clock::{RandomIds, SystemClock},
 };
 
-/// All ports over this table, blobs, mail, providers and fleet.
+/// All ports over this table, blobs, mail, providers and fleet. Nobody is told what happens.
 pub fn ports(
     table: Arc<dyn Table>,
     blobs: Arc<dyn Blobs>,
@@ -32,5 +32,5 @@ pub fn ports(
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
     let settings = Settings::of(rules.oauth.public_url.as_ref());
     let identity = Arc::new(Accounts::new(table.clone(), mail, clock.clone(), ids.clone(), settings));
-    Ports { table, blobs, fleet, identity, providers: Arc::new(providers), clock, ids, rules }
+    Ports { table, blobs, fleet, identity, providers: Arc::new(providers), events: Arc::new(Nobody), clock, ids, rules }
 }

@@ -7,10 +7,11 @@ use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier,
     RedirectUrl, RequestTokenError, Scope, TokenResponse as _, TokenUrl, basic::BasicClient,
 };
+use outbound::check;
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::port::federation::{Answer, FederationError, Handshake, Person, Provider};
 
-use crate::http::{Http, check};
+use crate::http::Http;
 
 /// GitHub itself; a company may have one of its own.
 pub const PUBLIC: &str = "https://github.com";

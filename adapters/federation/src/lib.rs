@@ -3,7 +3,7 @@
 //! * [`oidc`]: any issuer of OpenID Connect, so also Google and Apple;
 //! * [`apple`]: Apple's client secret, which is signed anew each time;
 //! * [`github`]: GitHub, which speaks OAuth 2.0 alone and is asked for the rest;
-//! * [`http`]: how they are asked: by TLS, within bounds, and nowhere else than where they say they are.
+//! * [`http`]: how they are asked.
 
 pub mod apple;
 pub mod github;

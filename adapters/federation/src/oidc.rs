@@ -15,6 +15,7 @@ use openidconnect::{
         CoreUserInfoClaims,
     },
 };
+use outbound::check;
 use parking_lot::Mutex;
 use shared::port::{
     clock::Clock,
@@ -23,7 +24,7 @@ use shared::port::{
 
 use crate::{
     apple::{self, AppleKey},
-    http::{Http, check},
+    http::Http,
 };
 
 /// Google's issuer.

@@ -3,17 +3,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error is to fail")]
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use shared::{
     node::certificate::Fingerprint,
     port::{
         identity::Privilege,
-        table::{Key, Record, TableId},
+        table::{Key, Query, Record, TableId},
     },
 };
 use tests::{
     Call, NodeKey, PASSWORD,
     emulator::{self, Base, variable},
+    listener::Listener,
     runtime_api::{Function, get, request, sample},
 };
 
@@ -116,4 +118,27 @@ async fn a_user_claims_a_node_behind_the_api() {
     assert_eq!(known.status.unwrap().as_str(), "ACTIVE");
     let things = iot.list_principal_things().principal(known.certificate_arn.unwrap()).send().await.unwrap().things.unwrap();
     assert_eq!(things, [id]);
+}
+
+#[tokio::test]
+async fn a_mapping_is_told_at_once() {
+    let (base, mut listener) = (Base::new().await, Listener::new().await);
+    let mut variables = base.variables(node::TABLES);
+    variables.push(variable("RAINCLOUD_EVENTS_TOPIC", &listener.topic));
+    let token = token(&base).await;
+    let user = base.ports().identity.verify(&token).await.unwrap().user_id;
+    let mut api = Function::start(env!("CARGO_BIN_EXE_node-api"), &variables).await;
+    let ask = Call::put("/v1/user/nodes/mapping").json(&json!({ "node_id": "n5", "secret_key": "s", "operation": "add" }));
+    assert_eq!(api.invoke(request(&ask, &json!({ "authorization": token }))).await.unwrap()["statusCode"], 200);
+    let half = json!({ "node_id": "n5", "user_id": user.as_str(), "secret_key": "s" }).to_string();
+    let topic = "$aws/rules/esp_user_node_mapping/node/n5/user/mapping";
+    let message = json!({ "payload": STANDARD.encode(half), "topic": topic, "client": "n5", "ts": 1_790_000_001_000_i64 });
+    let mut events = Function::start(env!("CARGO_BIN_EXE_node-events"), &variables).await;
+    assert_eq!(events.invoke(message).await, Ok(Value::Null));
+    let told = listener.next().await;
+    assert_eq!(told["MessageAttributes"]["event_type"]["Value"], "rmaker.event.user_node_added");
+    let envelope: Value = serde_json::from_str(told["Message"].as_str().unwrap()).unwrap();
+    assert_eq!((&envelope["node_id"], &envelope["user_ids"]), (&json!("n5"), &json!([user.as_str()])));
+    let left = base.table().query(Query::prefix(TableId::Access, "outbox", "", 1)).await.unwrap();
+    assert!(left.records.is_empty());
 }

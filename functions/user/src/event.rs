@@ -3,6 +3,7 @@
 use shared::{
     Result,
     access::SuperAdmin,
+    outbox,
     user::{administer::make, delete, name::UserName},
 };
 use web::App;
@@ -24,9 +25,11 @@ pub async fn on_event(app: &App, event: Event) -> Result<()> {
             make::first(&app.ports, &deployer, &name).await
         }
         Event::Tick => {
-            let accounts = delete::finish(&app.ports).await?;
-            tracing::info!(accounts, "accounts that had left were forgotten");
-            Ok(())
+            let accounts = delete::finish(&app.ports).await;
+            // What was noted just now is told by whoever noted it.
+            let swept = outbox::sweep(&app.ports, app.ports.clock.now_ms() - 60_000).await;
+            tracing::info!(accounts = accounts?, "accounts that had left were forgotten");
+            swept.map(drop)
         }
     }
 }

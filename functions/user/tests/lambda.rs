@@ -2,10 +2,14 @@
 //! that the function may use and no other, and with the sample of every trigger.
 
 use serde_json::{Value, json};
-use shared::port::identity::Privilege;
+use shared::port::{
+    identity::Privilege,
+    table::{Batch, Key, Query, TableId, Value as Stored, When, Write},
+};
 use tests::{
     Call, PASSWORD,
     emulator::{Base, MAIL_FROM, letters, unique, variable},
+    listener::Listener,
     runtime_api::{Function, get, request, sample},
 };
 
@@ -81,4 +85,21 @@ async fn a_deletion_that_was_interrupted_is_finished_by_the_schedule_or_from_the
         assert_eq!(function.invoke(sample(trigger)).await, Ok(answer));
         assert!(ports.identity.leaving().await.unwrap().is_empty());
     }
+}
+
+#[tokio::test]
+async fn what_nobody_took_is_told_by_the_schedule() {
+    let (base, mut listener) = (Base::new().await, Listener::new().await);
+    let mut variables = variables(&base);
+    variables.push(variable("RAINCLOUD_EVENTS_TOPIC", &listener.topic));
+    let envelope = json!({ "version": 1, "id": "a", "event_type": "rmaker.event.user_node_added" }).to_string();
+    let noted = base.ports().clock.now_ms() - 120_000;
+    let key = Key::new(TableId::Access, "outbox", format!("{noted:013}#00#a"));
+    let note = Write::put(key, [("envelope", Stored::Json(envelope.clone()))], When::Absent);
+    base.table().write(Batch::of(note).unwrap()).await.unwrap();
+    let mut function = Function::start(env!("CARGO_BIN_EXE_user-events"), &variables).await;
+    assert_eq!(function.invoke(sample("schedule.json")).await, Ok(Value::Null));
+    assert_eq!(listener.next().await["Message"], envelope);
+    let left = base.table().query(Query::prefix(TableId::Access, "outbox", "", 1)).await.unwrap();
+    assert!(left.records.is_empty());
 }

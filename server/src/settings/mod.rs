@@ -104,6 +104,16 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS", env = "RAINCLOUD_MAIL_FROM", hide_env_values = true)]
     pub mail_from: Option<String>,
 
+    /// Who is told what happens: a URL with `https`, or of this machine; docs/events.md tells all
+    ///
+    /// Each event is a POST of JSON. Without it nobody is told.
+    #[arg(long, value_name = "URL", env = "RAINCLOUD_EVENT_WEBHOOK", hide_env_values = true)]
+    pub event_webhook: Option<String>,
+
+    /// By which who is told can check that an event comes from this cloud: events are signed with it
+    #[arg(long, value_name = "SECRET", env = "RAINCLOUD_EVENT_WEBHOOK_SECRET", hide_env_values = true)]
+    pub event_webhook_secret: Option<String>,
+
     /// For how many days the account of a guest, who has no name of their own, is good; 0: for ever
     ///
     /// With `off` there are no guests.

@@ -11,7 +11,11 @@ use crate::{
     },
     id::{NodeId, UserId},
     node::details,
-    port::table::{Batch, Key, Merge, When, Write},
+    outbox::{self, News},
+    port::{
+        events::EventType,
+        table::{Key, Merge, When, Write},
+    },
 };
 
 /// Users that leave in one batch: two records each, beside those of the new one and of the proof, and a field of the
@@ -68,14 +72,13 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
         let keeps_shares = holders.owner.as_ref() == Some(handover.user) && !handover.reset;
         let others: Vec<_> = holders.users().filter(|other| *other != handover.user && !keeps_shares).collect();
         let last = others.len() <= LEAVING;
-        let writes = if last {
-            give(ports, handover, &holders, &others, keeps_shares).await?
-        } else {
-            clear(ports, handover, &holders, &others[..LEAVING])?
-        };
-        match ports.table.write(Batch::new(writes)?).await {
-            Ok(_) if last => return Ok(Outcome::Done),
-            Ok(_) => {}
+        let leaving = &others[..others.len().min(LEAVING)];
+        let writes =
+            if last { give(ports, handover, &holders, leaving, keeps_shares).await? } else { clear(ports, handover, &holders, leaving)? };
+        let comes = last && holders.owner.as_ref() != Some(handover.user);
+        match outbox::write(ports, writes, left(handover.node, leaving).into_iter().chain(comes.then(|| came(handover)))).await {
+            Ok(()) if last => return Ok(Outcome::Done),
+            Ok(()) => {}
             // Unless someone else used the proof up, only the node's users have changed.
             Err(error) if error.is_conflict() => {
                 if !holds(ports, &handover.proof).await? {
@@ -83,7 +86,7 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
                 }
                 tries += 1;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     Err(Refusal::TooManyTries.into())
@@ -99,6 +102,16 @@ async fn holds(ports: &Ports, proof: &[Write]) -> Result<bool> {
 /// The writes by which users leave.
 pub(super) fn leave(ports: &Ports, node: &NodeId, users: &[&UserId]) -> Vec<Write> {
     users.iter().flat_map(|user| std::iter::once(association::delete(user, node)).chain(history::end(ports, user, node))).collect()
+}
+
+/// What is told when they have left; nothing if nobody has.
+pub(super) fn left(node: &NodeId, users: &[&UserId]) -> Option<News> {
+    (!users.is_empty()).then(|| News::of(EventType::NodeRemoved).node(node).users(users.iter().copied()))
+}
+
+/// What is told when the user has become the owner.
+fn came(handover: &Handover<'_>) -> News {
+    News::of(EventType::NodeAdded).node(handover.node).users([handover.user]).data("role", RoleName::Primary.as_str())
 }
 
 /// The last batch: everybody else leaves, the user comes with what they bring, the proof is used up.

@@ -16,6 +16,7 @@ use crate::{
     },
     id::{NodeId, UserId},
     node::details,
+    outbox,
     params::deliver,
     port::table::{Batch, When, Write},
 };
@@ -35,14 +36,17 @@ pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result
         if holders.owner.as_ref() == Some(user) {
             return take(ports, node, None, |holders| holders.owner.as_ref() == Some(user)).await;
         }
+        if !holders.places().contains_key(user) {
+            return Ok(());
+        }
         let mut writes = confirm::leave(ports, node, &[user]);
         writes.push(holders.without(node, &[user])?);
         if holders.users().eq([user]) {
             writes.push(details::forget(node));
         }
-        match ports.table.write(Batch::new(writes)?).await {
+        match outbox::write(ports, writes, confirm::left(node, &[user])).await {
             Err(error) if error.is_conflict() => {}
-            done => return Ok(done.map(drop)?),
+            done => return done,
         }
     }
     Err(Refusal::TooManyTries.into())
@@ -85,10 +89,10 @@ async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl F
         if last && (keep.is_none() || leaving.last().copied() == holders.owner.as_ref()) {
             writes.push(details::forget(node));
         }
-        match ports.table.write(Batch::new(writes)?).await {
+        match outbox::write(ports, writes, confirm::left(node, now)).await {
             Err(error) if error.is_conflict() => {}
-            done if last => return Ok(done.map(drop)?),
-            done => drop(done?),
+            done if last => return done,
+            done => done?,
         }
     }
 }

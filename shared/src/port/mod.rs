@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod clock;
+pub mod events;
 pub mod federation;
 pub mod fleet;
 pub mod identity;
@@ -25,6 +26,8 @@ pub struct Ports {
     pub identity: Arc<dyn identity::Identity>,
     /// Accounts elsewhere by which users sign in.
     pub providers: Arc<federation::Providers>,
+    /// Those who are told what happens: SNS or a webhook.
+    pub events: Arc<dyn events::Events>,
     /// The time.
     pub clock: Arc<dyn clock::Clock>,
     /// Fresh ids.

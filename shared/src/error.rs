@@ -150,6 +150,52 @@ pub enum Refusal {
     NoSuchNode,
     #[error("the group does not exist")]
     NoSuchGroup,
+    #[error("the group's name is missing")]
+    GroupNameMissing,
+    #[error("a group's name has 1 to 256 characters, none of them #, $ or |, and no white space around it")]
+    InvalidGroupName,
+    #[error("1 to 100 nodes can be given at once")]
+    NumberOfNodes,
+    #[error("a group of this name exists already")]
+    GroupNameTaken,
+    #[error("the parent group is none of yours, or a group can't move there")]
+    InvalidParentGroup,
+    #[error("groups are in each other up to 3 levels deep")]
+    NoSubGroup,
+    #[error("some of the nodes do not belong to the user")]
+    NodesNotMapped,
+    #[error("some of the nodes are not in the parent group")]
+    NotInParentGroup,
+    #[error("the group id is missing")]
+    GroupIdMissing,
+    #[error("the operation is add or remove, and comes with nodes")]
+    InvalidGroupOperation,
+    #[error("specify a name, type, description, mutually_exclusive, custom data, or an operation")]
+    NothingToChangeInGroup,
+    #[error("a description has fewer than 500 characters")]
+    DescriptionTooLong,
+    #[error("no group has this name")]
+    NoGroupOfName,
+    #[error("specify either the group's id or its name")]
+    GroupIdOrName,
+    #[error("only an owner may change a group that was shared")]
+    SharedGroup,
+    #[error("there are too many groups in the group")]
+    TooManySubGroups,
+    #[error("a Matter fabric has no parent group")]
+    FabricWithParent,
+    #[error("this deployment does not support Matter fabrics")]
+    NoFabrics,
+    #[error("specify remove_sharing and user_name together")]
+    RemoveSharingUser,
+    #[error("remove_sharing and leave can't be specified together")]
+    RemoveSharingAndLeave,
+    #[error("specify leave to leave the group yourself")]
+    RemoveOwnSharing,
+    #[error("the only owner can't leave a group, but delete it")]
+    SoleOwnerStays,
+    #[error("the group is not shared with this user")]
+    GroupNotShared,
     #[error("the signature is missing")]
     SignatureMissing,
     #[error("the signature is not the node's for this very text")]

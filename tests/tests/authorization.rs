@@ -18,7 +18,7 @@ const AUTHORIZE: &str = "response_type=code&client_id=raincloud&redirect_uri=htt
 const EITHER: [&str; 2] = ["POST /claim/initiate", "POST /claim/verify"];
 
 /// A request that is right in all but who makes it.
-fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
+fn example(route: &str, owner: &User, key: &NodeKey, group: &str) -> Call {
     let (method, path) = route.split_once(' ').expect("method and path");
     let node = |call: Call| Call { uri: format!("{}?node_id={NODE}", call.uri), ..call };
     let call = Call::new(method.parse().unwrap(), path);
@@ -75,6 +75,10 @@ fn example(route: &str, owner: &User, key: &NodeKey) -> Call {
             let call = Call { uri: format!("/v1/user/nodes/{NODE}/proxy/params"), ..call };
             call.json(&json!({ "node_payload": payload, "signature": key.sign(payload) }))
         }
+        "GET /v1/user/node_group" => call,
+        "POST /v1/user/node_group" => call.json(&json!({ "group_name": "Home", "nodes": [NODE] })),
+        "PUT /v1/user/node_group" => Call { uri: format!("{path}?group_id={group}"), ..call }.json(&json!({ "group_name": "House" })),
+        "DELETE /v1/user/node_group" => Call { uri: format!("{path}?group_id={group}"), ..call },
         "POST /claim/initiate" => call.json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" })),
         "POST /claim/verify" => call.json(&json!({ "csr": key.csr(NODE) })),
         "GET /v1/admin/user2" | "GET /v1/admin/nodes" => call,
@@ -91,18 +95,19 @@ fn routes() -> BTreeSet<String> {
 }
 
 /// A cloud as it was before, for each call: the calls change things.
-async fn cloud() -> (Cloud, User, NodeKey) {
+async fn cloud() -> (Cloud, User, NodeKey, String) {
     let cloud = Cloud::with_rules(Rules { guest_days: Some(30), ..Rules::default() });
     let owner = cloud.user("owner").await;
     cloud.light(&owner, NODE).await;
     let key = cloud.key(NODE).await;
+    let group = cloud.group(&owner, json!({ "group_name": "Our home" })).await;
     cloud.fleet.take();
-    (cloud, owner, key)
+    (cloud, owner, key, group)
 }
 
 async fn call_as(who: &str, route: &str) -> String {
-    let (cloud, owner, key) = cloud().await;
-    let call = example(route, &owner, &key);
+    let (cloud, owner, key, group) = cloud().await;
+    let call = example(route, &owner, &key, &group);
     let call = match who {
         "nobody" => call,
         "nonsense" => call.by("not.a.token"),

@@ -107,6 +107,71 @@ async fn accounts(ledger: &mut Ledger, owner: &User) {
     ledger.call("show custom data", by(Call::get("/v1/user/custom_data"))).await;
 }
 
+/// Homes of 10, 100 and 1,000 nodes, and lists of 1, 10 and 100 groups.
+async fn groups(ledger: &mut Ledger) {
+    let user = ledger.cloud.user("settler").await;
+    let by = |call: Call| call.by(&user.access);
+    let all: Vec<_> = (0..1000).map(|number| format!("g{number:04}")).collect();
+    for node in &all {
+        ledger.cloud.map(&user, node).await;
+    }
+    ledger.forget();
+    let path = "/v1/user/node_group";
+    let home = json!({ "group_name": "Home", "type": "home", "mutually_exclusive": true });
+    let first = ledger.cloud.group(&user, home).await;
+    ledger.note("make a home");
+    let second = json!({ "group_name": "Second", "type": "home", "mutually_exclusive": true });
+    let second = ledger.cloud.group(&user, second).await;
+    ledger.forget();
+    let room = |name: &str| json!({ "group_name": name, "parent_group_id": first });
+    let hall = ledger.cloud.group(&user, room("Hall")).await;
+    ledger.note("make a room");
+    let change = |group: &str, operation: &str, nodes: &[String]| {
+        let body = json!({ "operation": operation, "nodes": nodes });
+        Call::put(&format!("{path}?group_id={group}")).by(&user.access).json(&body)
+    };
+    ledger.call("add a node to a home", change(&first, "add", &all[..1])).await;
+    ledger.call("add it to a room", change(&hall, "add", &all[..1])).await;
+    ledger.call("move it to another home", change(&second, "add", &all[..1])).await;
+    ledger.call("take it out", change(&second, "remove", &all[..1])).await;
+    ledger.call("rename a home", by(Call::put(&format!("{path}?group_id={first}")).json(&json!({ "group_name": "House" })))).await;
+    let mut shown = 0;
+    for count in [10, 100, 1000] {
+        for some in all[shown..count].chunks(100) {
+            let answer = ledger.cloud.call(change(&first, "add", some)).await;
+            assert_eq!(answer.status, 200);
+        }
+        if count == 100 {
+            ledger.note("add 90 nodes to a home");
+        }
+        ledger.forget();
+        shown = count;
+        for (what, query) in [("", ""), ("'s ids", "&node_list=true"), ("'s details", "&node_details=true")] {
+            let call = by(Call::get(&format!("{path}?group_id={first}&num_records={count}{query}")));
+            ledger.call(&format!("a home of {count} nodes{}", what.replace("'s", ":")), call).await;
+        }
+    }
+    ledger.call("a home by its name", by(Call::get(&format!("{path}?group_name=House")))).await;
+    ledger.call("a room, with those inside", by(Call::get(&format!("{path}?group_id={hall}&sub_groups=true")))).await;
+    ledger.call("remove a home of 1000 nodes with a room", by(Call::delete(&format!("{path}?group_id={first}")))).await;
+    ledger.call("remove an empty home", by(Call::delete(&format!("{path}?group_id={second}")))).await;
+    let mut made = 0;
+    for count in [1, 10, 100] {
+        for number in made..count {
+            let home = ledger.cloud.group(&user, json!({ "group_name": format!("Home {number}"), "nodes": [all[number]] })).await;
+            ledger.cloud.group(&user, json!({ "group_name": "Hall", "parent_group_id": home })).await;
+        }
+        ledger.forget();
+        made = count;
+        for (what, query) in [("", ""), (", node ids and rooms", "&node_list=true&sub_groups=true")] {
+            let call = by(Call::get(&format!("{path}?num_records={count}{query}")));
+            ledger.call(&format!("list {count} homes{what}"), call).await;
+        }
+    }
+    let remove = json!({ "node_id": all[0], "operation": "remove" });
+    ledger.call("remove a mapping, node in a home", by(Call::put("/v1/user/nodes/mapping").json(&remove))).await;
+}
+
 async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     let owner = cloud.user("owner").await;
     cloud.log_in("owner@x.io").await;
@@ -182,6 +247,7 @@ async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     ledger.note("node asks for commands, none waits");
     ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();
     ledger.note("node alerts");
+    groups(&mut ledger).await;
     ledger.lines
 }
 

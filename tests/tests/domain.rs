@@ -21,6 +21,8 @@ mod claim;
 mod deletion;
 #[path = "domain/details.rs"]
 mod details;
+#[path = "domain/groups.rs"]
+mod groups;
 #[path = "domain/guest.rs"]
 mod guest;
 #[path = "domain/history.rs"]

@@ -11,8 +11,12 @@ use shared::port::table::TableId;
 use web::Routes;
 
 /// The functions, by the names of their folders, with what they serve and store.
-fn functions() -> [(&'static str, Routes, &'static [TableId]); 2] {
-    [("user", web::openapi::published(user::routes()), user::TABLES), ("node", node::routes(), node::TABLES)]
+fn functions() -> [(&'static str, Routes, &'static [TableId]); 3] {
+    [
+        ("user", web::openapi::published(user::routes()), user::TABLES),
+        ("node", node::routes(), node::TABLES),
+        ("access", access::routes(), access::TABLES),
+    ]
 }
 
 fn template(path: &str) -> Value {

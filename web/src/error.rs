@@ -101,6 +101,7 @@ impl From<Error> for Failure {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
     let code = match refusal {
         Refusal::InvalidBody(_) => 100_006,
@@ -184,7 +185,30 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::TimestampMissing => 103_062,
         Refusal::DataMissing => 103_063,
         Refusal::InvalidStart => 105_043,
+        Refusal::GroupNameMissing => 108_001,
+        Refusal::InvalidGroupName => 108_002,
+        Refusal::NumberOfNodes => 108_003,
+        Refusal::GroupNameTaken => 108_007,
+        Refusal::InvalidParentGroup => 108_009,
+        Refusal::NoSubGroup => 108_011,
+        Refusal::NodesNotMapped => 108_013,
+        Refusal::NotInParentGroup => 108_015,
+        Refusal::GroupIdMissing => 108_016,
+        Refusal::InvalidGroupOperation => 108_017,
         Refusal::NoSuchGroup => 108_023,
+        Refusal::NothingToChangeInGroup => 108_024,
+        Refusal::DescriptionTooLong => 108_025,
+        Refusal::NoGroupOfName => return (StatusCode::NOT_FOUND, 108_029),
+        Refusal::GroupIdOrName => 108_030,
+        Refusal::GroupNotShared => 108_050,
+        Refusal::SharedGroup => 108_056,
+        Refusal::TooManySubGroups => 108_073,
+        Refusal::FabricWithParent => 108_080,
+        Refusal::NoFabrics => 108_127,
+        Refusal::RemoveSharingUser => 108_139,
+        Refusal::RemoveSharingAndLeave => 108_140,
+        Refusal::RemoveOwnSharing => 108_141,
+        Refusal::SoleOwnerStays => 108_142,
         Refusal::NodeOfSomebodyElse => 103_020,
         Refusal::TaggedNodeMissing | Refusal::NodeIdsMissing => 105_018,
         Refusal::NoNodes => return (StatusCode::NOT_FOUND, 100_015),

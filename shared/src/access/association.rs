@@ -3,21 +3,22 @@
 //! | table `access` | sample | read by |
 //! |---|---|---|
 //! | `user#<user>` / `node#<node>` | `{role: "secondary", sub_role: 2, mapped_at: 1790000000}` | every grant; the list of a user's nodes |
-//! | `node#<node>` / `user#<user>` | `{role: "secondary", sub_role: 2}` | who has the node, when it changes hands |
+//! | `node#<node>` / `user#<user>` | `{role: "secondary", sub_role: 2}`, and see [`super::holding`] | who has the node, when it changes hands; groups |
 //! | `node#<node>` / `owner` | `{user: "<user>", since: 1790000000000}` | the lock under which a node changes hands |
 //!
 //! A grant costs one get; a change of hands one query and one batch.
 
 use crate::{
-    Error, Result,
+    Error, Ports, Result,
     access::role::RoleName,
     id::{NodeId, UserId},
-    port::table::{Key, Record, TableId, Value, When, Write},
+    port::table::{Key, Merge, Record, TableId, Value, When, Write},
 };
 
 /// Sort keys of a user's nodes begin with this.
 pub(crate) const NODE_PREFIX: &str = "node#";
-const USER_PREFIX: &str = "user#";
+/// Sort keys of a node's users begin with this, and those of a group's.
+pub(crate) const USER_PREFIX: &str = "user#";
 /// The sort key of the owner's record.
 pub(crate) const OWNER: &str = "owner";
 
@@ -65,7 +66,8 @@ pub(crate) fn user_key(user: &UserId, node: &NodeId) -> Key {
     Key::new(TableId::Access, user_partition(user), node_partition(node))
 }
 
-fn node_key(user: &UserId, node: &NodeId) -> Key {
+/// The node's record of the user.
+pub(crate) fn node_key(user: &UserId, node: &NodeId) -> Key {
     Key::new(TableId::Access, node_partition(node), user_partition(user))
 }
 
@@ -74,22 +76,23 @@ pub(crate) fn owner_key(node: &NodeId) -> Key {
     Key::new(TableId::Access, node_partition(node), OWNER)
 }
 
-/// The user whose record among a node's users this is; `None` for the owner's record.
-pub(crate) fn user_of(record: &Record) -> Option<UserId> {
-    record.key.sort.strip_prefix(USER_PREFIX)?.parse().ok()
+/// What the user is to each of these nodes. 1 batched get.
+pub(crate) async fn of_user(ports: &Ports, user: &UserId, nodes: &[NodeId]) -> Result<Vec<Option<Association>>> {
+    let keys: Vec<_> = nodes.iter().map(|node| user_key(user, node)).collect();
+    let records = ports.table.get_many(&keys).await?;
+    records.iter().map(|record| record.as_ref().map(Association::read).transpose()).collect()
 }
 
-/// The writes that give the user the role at the node.
+/// The writes that give the user the role at the node. The groups into which they have put it stay as they are.
 pub(crate) fn put(user: &UserId, association: &Association) -> [Write; 2] {
     let Association { node, role, sub_role, mapped_at } = association;
-    let role = [("role", Value::from(role.as_str()))].into_iter().chain(sub_role.map(|sub_role| ("sub_role", i64::from(sub_role).into())));
-    [
-        Write::put(user_key(user, node), role.clone().chain([("mapped_at", (*mapped_at).into())]), When::Always),
-        Write::put(node_key(user, node), role, When::Always),
-    ]
-}
-
-/// The writes that take the node from the user.
-pub(crate) fn delete(user: &UserId, node: &NodeId) -> [Write; 2] {
-    [user_key(user, node), node_key(user, node)].map(|key| Write::Delete { key, when: When::Always })
+    let sub_role = sub_role.map(i64::from);
+    let fields = [("role", Value::from(role.as_str())), ("mapped_at", (*mapped_at).into())];
+    let back = Merge::new(node_key(user, node)).set("role", role.as_str());
+    let back = match sub_role {
+        Some(sub_role) => back.set("sub_role", sub_role),
+        None => back.remove("sub_role"),
+    };
+    let fields = fields.into_iter().chain(sub_role.map(|sub_role| ("sub_role", sub_role.into())));
+    [Write::put(user_key(user, node), fields, When::Always), Write::Merge(back)]
 }

@@ -36,15 +36,20 @@ mod sealed {
 
 /// A role that a user can act in.
 pub trait Role: sealed::Sealed + Send + Sync + 'static {
+    /// May a user with a role of this name act in the role?
+    fn includes(name: RoleName) -> bool;
+
     /// May a user with this association act in the role?
-    fn admits(association: &Association) -> bool;
+    fn admits(association: &Association) -> bool {
+        Self::includes(association.role)
+    }
 }
 
-/// An owner of the node.
+/// An owner of the node, or of the group.
 #[derive(Debug)]
 pub enum Primary {}
 
-/// Anybody who may use the node: an owner, or somebody it was shared with.
+/// Anybody who may use the node, or the group: an owner, or somebody it was shared with.
 #[derive(Debug)]
 pub enum Secondary {}
 
@@ -56,13 +61,13 @@ impl sealed::Sealed for Primary {}
 impl sealed::Sealed for Secondary {}
 
 impl Role for Primary {
-    fn admits(association: &Association) -> bool {
-        association.role == RoleName::Primary
+    fn includes(name: RoleName) -> bool {
+        name == RoleName::Primary
     }
 }
 
 impl Role for Secondary {
-    fn admits(_: &Association) -> bool {
+    fn includes(_: RoleName) -> bool {
         true
     }
 }

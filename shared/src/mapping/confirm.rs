@@ -6,6 +6,7 @@ use crate::{
     Ports, Refusal, Result,
     access::{
         association::{self, Association, OWNER},
+        holding::Holding,
         role::RoleName,
     },
     id::{NodeId, UserId},
@@ -13,7 +14,8 @@ use crate::{
     port::table::{Batch, Key, Merge, Query, Record, TableId, Value, When, Write},
 };
 
-/// Users that leave in one batch: three records each, beside those of the new one.
+/// Users that leave in one batch: three records each, beside those of the new one. Fewer where they have the node in
+/// groups: two more for each.
 const LEAVING: usize = 24;
 /// Tries against other changes of hands at the same moment.
 const TRIES: usize = 5;
@@ -21,7 +23,7 @@ const TRIES: usize = 5;
 /// A node's users as they stand, and the lock under which they change.
 pub(super) struct Holders {
     /// Everybody with any role.
-    pub(super) users: Vec<UserId>,
+    pub(super) users: Vec<Holding>,
     /// The primary user who mapped it.
     pub(super) owner: Option<UserId>,
     /// When the owner mapped it, ms since the epoch.
@@ -36,11 +38,19 @@ impl Holders {
     pub(super) async fn read(ports: &Ports, node: &NodeId) -> Result<Self> {
         let query = Query::prefix(TableId::Access, association::node_partition(node), "", LEAVING + 1);
         let page = ports.table.query(query).await?;
-        let users = page.records.iter().filter_map(association::user_of).collect();
+        let users = page.records.iter().filter_map(Holding::read).collect();
         let owner_record = page.records.into_iter().find(|record| record.key.sort == OWNER);
         let owner = owner_record.as_ref().and_then(|record| record.str("user")?.parse().ok());
         let since = owner_record.as_ref().and_then(|record| record.int("since")).unwrap_or_default();
         Ok(Self { users, owner, since, owner_record, more: page.next.is_some() })
+    }
+
+    /// One of them, as the node has them. 1 get if there are too many to be all here.
+    pub(super) async fn find(&self, ports: &Ports, user: &UserId, node: &NodeId) -> Result<Option<Holding>> {
+        match self.users.iter().find(|holding| holding.user == *user) {
+            None if self.more => Holding::of(ports, user, node).await,
+            found => Ok(found.cloned()),
+        }
     }
 
     /// Holds as long as nobody else changed the node's owner.
@@ -61,6 +71,13 @@ pub(super) struct Handover<'a> {
     pub(super) gift: &'a details::Change,
     /// What uses the proof up, each write under the condition that it is still there.
     pub(super) proof: Vec<Write>,
+}
+
+impl Handover<'_> {
+    /// The user is the owner already, so others stay.
+    fn keeps_shares(&self, holders: &Holders) -> bool {
+        holders.owner.as_ref() == Some(self.user) && !self.reset
+    }
 }
 
 /// What became of it.
@@ -94,9 +111,11 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
     let mut tries = 0;
     while tries < TRIES {
         let holders = Holders::read(ports, handover.node).await?;
-        let keeps_shares = holders.owner.as_ref() == Some(handover.user) && !handover.reset;
-        let last = keeps_shares || !holders.more;
-        let writes = if last { give(ports, handover, &holders, keeps_shares).await? } else { clear(ports, handover, &holders) };
+        let keeps_shares = handover.keeps_shares(&holders);
+        let others = holders.users.iter().filter(|other| other.user != *handover.user && !keeps_shares);
+        let (leaving, all) = leave(ports, handover.node, others);
+        let last = keeps_shares || all && !holders.more;
+        let writes = if last { give(ports, handover, &holders, leaving).await? } else { clear(handover, &holders, leaving) };
         match ports.table.write(Batch::new(writes)?).await {
             Ok(_) if last => return Ok(Outcome::Done),
             Ok(_) => {}
@@ -120,22 +139,31 @@ async fn holds(ports: &Ports, proof: &[Write]) -> Result<bool> {
     Ok(proof.iter().zip(records).all(|(write, record)| write.when().holds(record.as_ref())))
 }
 
-/// The writes by which users leave.
-pub(super) fn leave<'a>(ports: &Ports, node: &NodeId, users: impl Iterator<Item = &'a UserId>) -> Vec<Write> {
-    users.flat_map(|user| association::delete(user, node).into_iter().chain(history::end(ports, user, node))).collect()
+/// The writes by which users leave, as many as one batch has room for, and whether these are all.
+pub(super) fn leave<'a>(ports: &Ports, node: &NodeId, users: impl Iterator<Item = &'a Holding>) -> (Vec<Write>, bool) {
+    let mut writes = Vec::new();
+    for holding in users {
+        // And one for the history.
+        if writes.len() + holding.end_writes() + 1 > 3 * LEAVING {
+            return (writes, false);
+        }
+        writes.extend(holding.end(node));
+        writes.extend(history::end(ports, &holding.user, node));
+    }
+    (writes, true)
 }
 
 /// The last batch: everybody else leaves, the user comes with what they bring, the proof is used up.
-async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, keeps_shares: bool) -> Result<Vec<Write>> {
+async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, mut writes: Vec<Write>) -> Result<Vec<Write>> {
     let Handover { node, user, gift, proof, .. } = handover;
-    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user && !keeps_shares));
+    let keeps_shares = handover.keeps_shares(holders);
     let owner = [("user", Value::from(user.as_str())), ("since", ports.clock.now_ms().into())];
     writes.push(Write::put(association::owner_key(node), owner, holders.unchanged()));
     let association = Association { node: (*node).clone(), role: RoleName::Primary, sub_role: None, mapped_at: ports.clock.now() };
     writes.extend(association::put(user, &association));
     writes.extend(proof.iter().cloned());
     writes.extend(details_of(ports, node, gift, keeps_shares).await?);
-    writes.extend(note(ports, node, user, keeps_shares || holders.users.contains(user)).await?);
+    writes.extend(note(ports, node, user, keeps_shares || holders.users.iter().any(|holding| holding.user == **user)).await?);
     Ok(writes)
 }
 
@@ -157,9 +185,8 @@ async fn note(ports: &Ports, node: &NodeId, user: &UserId, has_it: bool) -> Resu
 }
 
 /// A batch before the last: there are too many users for one, so these leave first.
-fn clear(ports: &Ports, handover: &Handover<'_>, holders: &Holders) -> Vec<Write> {
-    let Handover { node, user, proof, .. } = handover;
-    let mut writes = leave(ports, node, holders.users.iter().filter(|other| other != user));
+fn clear(handover: &Handover<'_>, holders: &Holders, mut writes: Vec<Write>) -> Vec<Write> {
+    let Handover { node, proof, .. } = handover;
     writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
     writes.extend(proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() }));
     writes

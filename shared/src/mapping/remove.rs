@@ -34,9 +34,14 @@ pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result
         if holders.owner.as_ref() == Some(user) {
             return take(ports, node, None, |holders| holders.owner.as_ref() == Some(user)).await;
         }
-        let mut writes = association::delete(user, node).to_vec();
+        let mut writes = match holders.find(ports, user, node).await? {
+            Some(holding) => holding.end(node),
+            None => vec![Write::Delete { key: association::user_key(user, node), when: When::Always }],
+        };
         writes.extend(history::end(ports, user, node));
-        if holders.users == [user.clone()] {
+        if let [only] = holders.users.as_slice()
+            && only.user == *user
+        {
             writes.push(details::forget(node));
         }
         writes.push(Write::Check { key: association::owner_key(node), when: holders.unchanged() });
@@ -78,13 +83,13 @@ async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl F
         if !holds(&holders) {
             return Ok(());
         }
-        let mut writes = confirm::leave(ports, node, holders.users.iter().filter(|user| Some(*user) != keep));
+        let (mut writes, all) = confirm::leave(ports, node, holders.users.iter().filter(|holding| Some(&holding.user) != keep));
         let owner_leaves = holders.owner.as_ref().is_some_and(|owner| Some(owner) != keep);
         if writes.is_empty() && !owner_leaves {
             return Ok(());
         }
         let (key, when) = (association::owner_key(node), holders.unchanged());
-        let last = !holders.more;
+        let last = all && !holders.more;
         writes.push(if owner_leaves && last { Write::Delete { key, when } } else { Write::Check { key, when } });
         if last && (owner_leaves || keep.is_none()) {
             writes.push(details::forget(node));

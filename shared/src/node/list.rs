@@ -44,6 +44,9 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// All of them.
+    pub const ALL: Self = Self { config: true, params: true, status: true };
+
     /// The records' keys; `None` in the place of one that is not read.
     fn keys(self, node: &NodeId) -> [Option<Key>; 3] {
         let key = |wanted: bool, keys: Vec<Key>| keys.into_iter().next().filter(|_| wanted);
@@ -121,6 +124,36 @@ pub async fn details(
         let (associations, next) = ids(ports, caller, limit, after).await?;
         (associations.into_iter().map(|association| (association, None)).collect(), next)
     };
+    let (whole, mut room) = (nodes.len(), MAX_PAGE_BYTES);
+    let details = load(ports, nodes, parts, &mut room).await?;
+    if let Some(Details { association: last, .. }) = details.last().filter(|_| details.len() < whole) {
+        next = Some(after_node(&last.node));
+    }
+    Ok((details, next))
+}
+
+/// Those of these nodes that the caller may use, with the parts that are wanted, as far as they fit into
+/// [`MAX_PAGE_BYTES`]; and how many of the nodes were looked at. 2 batched gets for each [`MAX_PAGE`] nodes.
+pub async fn of(ports: &Ports, caller: &Caller, nodes: &[NodeId], parts: Parts) -> Result<(Vec<Details>, usize)> {
+    let (mut details, mut seen, mut room) = (Vec::new(), 0, MAX_PAGE_BYTES);
+    for some in nodes.chunks(MAX_PAGE) {
+        let associations = association::of_user(ports, caller.user_id(), some).await?;
+        let has: Vec<_> = associations.into_iter().flatten().map(|association| (association, None)).collect();
+        let whole = has.len();
+        let loaded = load(ports, has, parts, &mut room).await?;
+        let cut = loaded.last().filter(|_| loaded.len() < whole).map(|last| last.association.node.clone());
+        details.extend(loaded);
+        if let Some(last) = cut {
+            return Ok((details, seen + some.iter().position(|node| *node == last).map_or(0, |at| at + 1)));
+        }
+        seen += some.len();
+    }
+    Ok((details, seen))
+}
+
+/// These with the parts that are wanted, as far as there is room for their bytes, but at least one while there is any.
+/// 1 batched get.
+async fn load(ports: &Ports, nodes: Vec<(Association, Option<Given>)>, parts: Parts, room: &mut usize) -> Result<Vec<Details>> {
     let own_keys = |association: &Association, given: &Option<Given>| {
         let known = given.is_some();
         let details = Given::keys(&association.node).into_iter().next().filter(|_| !known);
@@ -128,21 +161,20 @@ pub async fn details(
     };
     let keys: Vec<_> = nodes.iter().flat_map(|(association, given)| own_keys(association, given).flatten()).collect();
     let mut records = ports.table.get_many(&keys).await?.into_iter();
-    let (mut details, mut bytes) = (Vec::new(), 0);
+    let mut details = Vec::new();
     for (association, given) in nodes {
         let own: Vec<Option<Record>> = own_keys(&association, &given).map(|key| key.and_then(|_| records.next().flatten())).collect();
-        bytes += own.iter().flatten().map(Record::size).sum::<usize>();
-        if bytes > MAX_PAGE_BYTES
-            && let Some(Details { association: last, .. }) = details.last()
-        {
-            next = Some(after_node(&last.node));
+        let bytes = own.iter().flatten().map(Record::size).sum::<usize>();
+        if bytes > *room && (!details.is_empty() || *room < MAX_PAGE_BYTES) {
+            *room = 0;
             break;
         }
+        *room = room.saturating_sub(bytes);
         let mut own = own.into_iter();
         let read = Given::read(ports, &mut own)?;
         details.push(Details::new(association, given.unwrap_or(read), Loaded::read(ports, &mut own)?));
     }
-    Ok((details, next))
+    Ok(details)
 }
 
 /// One of the caller's nodes with its details. 1 batched get.

@@ -151,6 +151,75 @@ pub enum Refusal {
     NoSuchNode,
     #[error("the group does not exist")]
     NoSuchGroup,
+    #[error("the group's name is missing")]
+    GroupNameMissing,
+    #[error("a group's name has 1 to 256 characters, none of them #, $ or |, and no white space around it")]
+    InvalidGroupName,
+    #[error("1 to 100 nodes can be given at once")]
+    NumberOfNodes,
+    #[error("a group of this name exists already")]
+    GroupNameTaken,
+    #[error("the parent group is none of yours, or a group can't move there")]
+    InvalidParentGroup,
+    #[error("groups are in each other up to 3 levels deep")]
+    NoSubGroup,
+    #[error("some of the nodes do not belong to the user")]
+    NodesNotMapped,
+    #[error("some of the nodes are not in the parent group")]
+    NotInParentGroup,
+    #[error("the group id is missing")]
+    GroupIdMissing,
+    #[error("the operation is add or remove, and comes with nodes")]
+    InvalidGroupOperation,
+    #[error("specify a name, type, description, mutually_exclusive, custom data, or an operation")]
+    NothingToChangeInGroup,
+    #[error("a description has fewer than 500 characters")]
+    DescriptionTooLong,
+    #[error("no group has this name")]
+    NoGroupOfName,
+    #[error("specify either the group's id or its name")]
+    GroupIdOrName,
+    #[error("only an owner may change a group that was shared")]
+    SharedGroup,
+    #[error("there are too many groups in the group")]
+    TooManySubGroups,
+    #[error("a Matter fabric has no parent group")]
+    FabricWithParent,
+    #[error("this deployment does not support Matter fabrics")]
+    NoFabrics,
+    #[error("only an owner may take a group from others")]
+    RemoveSharingBySecondary,
+    #[error("specify remove_sharing and user_name together")]
+    RemoveSharingUser,
+    #[error("remove_sharing and leave can't be specified together")]
+    RemoveSharingAndLeave,
+    #[error("specify leave to leave the group yourself")]
+    RemoveOwnSharing,
+    #[error("the only owner can't leave a group, but delete it")]
+    SoleOwnerStays,
+    #[error("the group is not shared with this user")]
+    GroupNotShared,
+    #[error("the user has the group by a group around it")]
+    SharedByParent,
+    #[error("specify at least one group")]
+    NoGroupsToShare,
+    #[error("some group ids are missing")]
+    SomeGroupsMissing,
+    #[error("at most 10 groups can be shared at once")]
+    TooManyGroups,
+    #[error("some group ids are not valid")]
+    InvalidGroupIds,
+    #[error("a group id stands in the list twice")]
+    GroupTwice,
+    #[error("some of the groups do not belong to the user")]
+    NotYourGroups,
+    #[error("only a primary user of all the groups may do this")]
+    NotPrimaryOfGroups,
+    #[error("a group that belongs to the user by a group around it can't be transferred alone")]
+    NoTransferInside,
+    /// Of the sharing of groups, which has numbers of its own for what nodes have, too.
+    #[error("{0}")]
+    OfGroups(Box<Refusal>),
     #[error("the signature is missing")]
     SignatureMissing,
     #[error("the signature is not the node's for this very text")]
@@ -275,6 +344,8 @@ pub enum Refusal {
     NotPrimaryOfNodes,
     #[error("the nodes are not, or no more, the user's")]
     NothingShared,
+    #[error("the user has the nodes by a group: take that from them")]
+    SharedByGroup,
     #[error("the user has no nodes")]
     NoNodesAtAll,
     #[error("sub_role is 1, 2, 3 or 4")]
@@ -335,6 +406,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same, of the sharing of groups.
+    #[must_use]
+    pub fn of_groups(self) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(Refusal::OfGroups(Box::new(refusal))),
+            other => other,
+        }
+    }
+
     /// The same; but where it is this refusal, the one that the contract has here in its place.
     #[must_use]
     pub fn instead(self, of: &Refusal, here: Refusal) -> Self {

@@ -9,6 +9,7 @@
 //!   deletion;
 //! * [`oauth`]: signing in by a browser: authorization codes, clients, accounts elsewhere;
 //! * [`node`]: a node's certificate, config, presence, what it signed, and the list of a user's nodes;
+//! * [`group`]: groups of nodes: homes, rooms, and what is in them;
 //! * [`params`]: params as nodes report them and as users set them;
 //! * [`mapping`]: how a node comes to belong to a user;
 //! * [`sharing`]: how a user lets others use their nodes;
@@ -27,6 +28,7 @@ pub mod claim;
 pub mod command;
 pub mod error;
 pub mod event;
+pub mod group;
 pub mod id;
 mod json;
 pub mod mapping;

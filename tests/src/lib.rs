@@ -229,6 +229,12 @@ impl Cloud {
         self.ports().table.write(Batch::new(vec![association, Write::Merge(holders)]).unwrap()).await.unwrap();
     }
 
+    /// A group of the user's, made by this body; its id.
+    pub async fn group(&self, user: &User, body: Value) -> String {
+        let made = self.call(Call::post("/v1/user/node_group").by(&user.access).json(&body)).await.expect(200);
+        made["group_id"].as_str().unwrap().to_owned()
+    }
+
     /// The node's params as the user sees them.
     pub async fn params(&self, user: &User, node: &str) -> Value {
         self.call(Call::get(&format!("/v1/user/nodes/params?node_id={node}")).by(&user.access)).await.expect(200)

@@ -20,8 +20,18 @@ const AUTHORIZE: &str = "response_type=code&client_id=raincloud&redirect_uri=htt
 /// Listed as public because they do something else without a token; a bad token is not taken for none.
 const EITHER: [&str; 2] = ["POST /claim/initiate", "POST /claim/verify"];
 
+/// What is there before each request.
+struct Made {
+    /// Nodes were offered.
+    request: String,
+    /// A home.
+    group: String,
+    /// It was offered.
+    group_request: String,
+}
+
 /// A request that is right in all but who makes it.
-fn example(route: &str, owner: &User, key: &NodeKey, request: &str) -> Call {
+fn example(route: &str, owner: &User, key: &NodeKey, Made { request, group, group_request }: &Made) -> Call {
     let (method, path) = route.split_once(' ').expect("method and path");
     let node = |call: Call| Call { uri: format!("{}?node_id={NODE}", call.uri), ..call };
     let call = Call::new(method.parse().unwrap(), path);
@@ -88,12 +98,20 @@ fn example(route: &str, owner: &User, key: &NodeKey, request: &str) -> Call {
             let call = Call { uri: format!("/v1/user/nodes/{NODE}/proxy/params"), ..call };
             call.json(&json!({ "node_payload": payload, "signature": key.sign(payload) }))
         }
+        "GET /v1/user/node_group" | "GET /v1/user/node_group/sharing/requests" | "GET /v1/admin/user2" | "GET /v1/admin/nodes" => call,
+        "POST /v1/user/node_group" => call.json(&json!({ "group_name": "Home", "nodes": [NODE] })),
+        "PUT /v1/user/node_group" => Call { uri: format!("{path}?group_id={group}"), ..call }.json(&json!({ "group_name": "House" })),
+        "GET /v1/user/node_group/sharing" | "DELETE /v1/user/node_group" => Call { uri: format!("{path}?group_id={group}"), ..call },
+        "PUT /v1/user/node_group/sharing" | "PUT /v1/user/node_group/sharing/requests" => {
+            call.json(&json!({ "groups": [group], "user_name": "somebody@x.io" }))
+        }
+        "DELETE /v1/user/node_group/sharing" => Call { uri: format!("{path}?groups={group}&user_name=somebody@x.io"), ..call },
+        "DELETE /v1/user/node_group/sharing/requests" => Call { uri: format!("{path}?request_id={group_request}"), ..call },
         "POST /claim/initiate" => call.json(&json!({ "mac_addr": "240AC4AABBCC", "platform": "esp32s3" })),
         "POST /claim/verify" => call.json(&json!({ "csr": key.csr(NODE) })),
         "POST /v1/user/nodes/cmd" | "POST /v1/admin/nodes/cmd" => {
             call.json(&json!({ "node_ids": [NODE], "cmd": 1, "data": { "params": { "Light": { "Power": true } } } }))
         }
-        "GET /v1/admin/user2" | "GET /v1/admin/nodes" => call,
         "PUT /v1/admin/user2" => call.json(&json!({ "user_name": "owner@x.io", "enabled": false })),
         "DELETE /v1/admin/user2" => Call { uri: format!("{path}?user_name=owner@x.io&request=true"), ..call },
         "POST /v1/admin/nodes" => call.json(&json!({ "csr": NodeKey::new().csr("node2") })),
@@ -107,7 +125,7 @@ fn routes() -> BTreeSet<String> {
 }
 
 /// A cloud as it was before, for each call: the calls change things.
-async fn cloud() -> (Cloud, User, NodeKey, String) {
+async fn cloud() -> (Cloud, User, NodeKey, Made) {
     let cloud = Cloud::with_rules(Rules { guest_days: Some(30), ..Rules::default() });
     let owner = cloud.user("owner").await;
     cloud.light(&owner, NODE).await;
@@ -121,13 +139,16 @@ async fn cloud() -> (Cloud, User, NodeKey, String) {
     cloud.share(&User { id: "somebody".to_owned(), access: String::new(), refresh: String::new() }, NODE).await;
     let offer = Call::put("/v1/user/nodes/sharing").json(&json!({ "nodes": [NODE], "user_name": "waiting@x.io" }));
     let request = cloud.call(offer.by(&owner.access)).await.expect(200)["request_id"].as_str().unwrap().to_owned();
+    let group = cloud.group(&owner, json!({ "group_name": "Our home" })).await;
     cloud.fleet.take();
-    (cloud, owner, key, request)
+    let offer = Call::put("/v1/user/node_group/sharing").json(&json!({ "groups": [group], "user_name": "waiting@x.io" }));
+    let group_request = cloud.call(offer.by(&owner.access)).await.expect(200)["request_id"].as_str().unwrap().to_owned();
+    (cloud, owner, key, Made { request, group, group_request })
 }
 
 async fn call_as(who: &str, route: &str) -> String {
-    let (cloud, owner, key, request) = cloud().await;
-    let call = example(route, &owner, &key, &request);
+    let (cloud, owner, key, made) = cloud().await;
+    let call = example(route, &owner, &key, &made);
     let call = match who {
         "nobody" => call,
         "nonsense" => call.by("not.a.token"),

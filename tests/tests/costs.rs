@@ -176,6 +176,102 @@ async fn listened(ledger: &mut Ledger, owner: &User) {
     assert_eq!(ledger.cloud.events.take().len(), 2);
 }
 
+/// Offers groups, which the other accepts.
+async fn share(ledger: &mut Ledger, user: &User, other: &User, groups: &[&String], note: bool) {
+    let path = "/v1/user/node_group/sharing";
+    let offer = json!({ "groups": groups, "user_name": "lodger@x.io" });
+    let told = ledger.cloud.call(Call::put(path).by(&user.access).json(&offer)).await.expect(200);
+    if note {
+        ledger.note("offer a home");
+    }
+    let accept = json!({ "accept": true, "request_id": told["request_id"] });
+    ledger.cloud.call(Call::put(path).by(&other.access).json(&accept)).await.expect(200);
+    if note {
+        ledger.note("accept a home");
+    }
+}
+
+/// Homes of 10, 100 and 1,000 nodes, and lists of 1, 10 and 100 groups.
+async fn groups(ledger: &mut Ledger) {
+    let user = ledger.cloud.user("settler").await;
+    let by = |call: Call| call.by(&user.access);
+    let all: Vec<_> = (0..1000).map(|number| format!("g{number:04}")).collect();
+    for node in &all {
+        ledger.cloud.map(&user, node).await;
+    }
+    ledger.forget();
+    let path = "/v1/user/node_group";
+    let home = json!({ "group_name": "Home", "type": "home", "mutually_exclusive": true });
+    let first = ledger.cloud.group(&user, home).await;
+    ledger.note("make a home");
+    let second = json!({ "group_name": "Second", "type": "home", "mutually_exclusive": true });
+    let second = ledger.cloud.group(&user, second).await;
+    ledger.forget();
+    let room = |name: &str| json!({ "group_name": name, "parent_group_id": first });
+    let hall = ledger.cloud.group(&user, room("Hall")).await;
+    ledger.note("make a room");
+    let change = |group: &str, operation: &str, nodes: &[String]| {
+        let body = json!({ "operation": operation, "nodes": nodes });
+        Call::put(&format!("{path}?group_id={group}")).by(&user.access).json(&body)
+    };
+    ledger.call("add a node to a home", change(&first, "add", &all[..1])).await;
+    ledger.call("add it to a room", change(&hall, "add", &all[..1])).await;
+    ledger.call("move it to another home", change(&second, "add", &all[..1])).await;
+    ledger.call("take it out", change(&second, "remove", &all[..1])).await;
+    ledger.call("rename a home", by(Call::put(&format!("{path}?group_id={first}")).json(&json!({ "group_name": "House" })))).await;
+    let lodger = ledger.cloud.user("lodger").await;
+    ledger.forget();
+    share(ledger, &user, &lodger, &[&first], true).await;
+    let mut shown = 0;
+    for count in [10, 100, 1000] {
+        for some in all[shown..count].chunks(100) {
+            let answer = ledger.cloud.call(change(&first, "add", some)).await;
+            assert_eq!(answer.status, 200);
+        }
+        if count == 100 {
+            ledger.note("add 90 nodes to a home");
+        }
+        ledger.forget();
+        shown = count;
+        for (what, query) in [("", ""), ("'s ids", "&node_list=true"), ("'s details", "&node_details=true")] {
+            let call = by(Call::get(&format!("{path}?group_id={first}&num_records={count}{query}")));
+            ledger.call(&format!("a home of {count} nodes{}", what.replace("'s", ":")), call).await;
+        }
+        for (what, query) in [("ids", ""), ("details", "&node_details=true")] {
+            let call = Call::get(&format!("/v1/user/nodes?num_records=100{query}")).by(&lodger.access);
+            ledger.call(&format!("its guest lists a page of them: {what}"), call).await;
+        }
+    }
+    ledger.cloud.light(&user, &all[0]).await;
+    ledger.forget();
+    let on = json!({ "Light": { "Power": true } });
+    ledger.call("its guest sets a param", Call::put("/v1/user/nodes/params?node_id=g0000").by(&lodger.access).json(&on)).await;
+    ledger.call("who has a home", by(Call::get(&format!("{path}/sharing?group_id={first}")))).await;
+    ledger.call("take a home from a guest", by(Call::delete(&format!("{path}/sharing?groups={first}&user_name=lodger@x.io")))).await;
+    ledger.call("a home by its name", by(Call::get(&format!("{path}?group_name=House")))).await;
+    ledger.call("a room, with those inside", by(Call::get(&format!("{path}?group_id={hall}&sub_groups=true")))).await;
+    ledger.call("remove a home of 1000 nodes with a room", by(Call::delete(&format!("{path}?group_id={first}")))).await;
+    ledger.call("remove an empty home", by(Call::delete(&format!("{path}?group_id={second}")))).await;
+    let mut made: Vec<String> = Vec::new();
+    for count in [1, 10, 100] {
+        for node in &all[made.len()..count] {
+            let home = ledger.cloud.group(&user, json!({ "group_name": format!("Home {node}"), "nodes": [node] })).await;
+            ledger.cloud.group(&user, json!({ "group_name": "Hall", "parent_group_id": home })).await;
+            share(ledger, &user, &lodger, &[&home], false).await;
+            made.push(home);
+        }
+        ledger.forget();
+        let call = Call::get("/v1/user/nodes?num_records=100").by(&lodger.access);
+        ledger.call(&format!("the guest of {count} homes lists nodes"), call).await;
+        for (what, query) in [("", ""), (", node ids and rooms", "&node_list=true&sub_groups=true")] {
+            let call = by(Call::get(&format!("{path}?num_records={count}{query}")));
+            ledger.call(&format!("list {count} homes{what}"), call).await;
+        }
+    }
+    let remove = json!({ "node_id": all[0], "operation": "remove" });
+    ledger.call("remove a mapping, node in a home", by(Call::put("/v1/user/nodes/mapping").json(&remove))).await;
+}
+
 async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     let owner = cloud.user("owner").await;
     cloud.log_in("owner@x.io").await;
@@ -252,6 +348,7 @@ async fn operations(cloud: Cloud, wire: Option<Wire>) -> Vec<Line> {
     ledger.cloud.publish("n0002", "alert", r#"{"esp.alert.str":"leak"}"#).await.unwrap();
     ledger.note("node alerts");
     listened(&mut ledger, &owner).await;
+    groups(&mut ledger).await;
     ledger.lines
 }
 

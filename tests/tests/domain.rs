@@ -25,6 +25,12 @@ mod deletion;
 mod details;
 #[path = "domain/directory.rs"]
 mod directory;
+#[path = "domain/group_races.rs"]
+mod group_races;
+#[path = "domain/group_sharing.rs"]
+mod group_sharing;
+#[path = "domain/groups.rs"]
+mod groups;
 #[path = "domain/guest.rs"]
 mod guest;
 #[path = "domain/history.rs"]

@@ -101,6 +101,26 @@ impl From<Error> for Failure {
     }
 }
 
+/// What the sharing of groups calls otherwise than that of nodes.
+fn of_groups(refusal: &Refusal) -> (StatusCode, u32) {
+    let code = match refusal {
+        Refusal::InvalidPrimaryUser => 108_033,
+        Refusal::SharingRequestMissing => 108_035,
+        Refusal::NoRequestToAnswer => 108_037,
+        Refusal::RequestDeclined => 108_039,
+        Refusal::NoSharingRequest => return (StatusCode::NOT_FOUND, 108_040),
+        Refusal::SharedUserMissing => 108_045,
+        Refusal::SelfSharing => 108_046,
+        Refusal::NoUserToShareWith => 108_050,
+        Refusal::AcceptMissing => 108_054,
+        Refusal::InvalidNewRole => 108_138,
+        Refusal::NewRoleWithoutTransfer => 108_139,
+        Refusal::InvalidSubRole => 108_140,
+        other => return of_refusal(other),
+    };
+    (StatusCode::BAD_REQUEST, code)
+}
+
 #[expect(clippy::too_many_lines, reason = "a table: a line for each refusal")]
 fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
     let code = match refusal {
@@ -186,7 +206,31 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::TimestampMissing => 103_062,
         Refusal::DataMissing => 103_063,
         Refusal::InvalidStart => 105_043,
+        Refusal::GroupNameMissing => 108_001,
+        Refusal::InvalidGroupName => 108_002,
+        Refusal::NumberOfNodes => 108_003,
+        Refusal::GroupNameTaken => 108_007,
+        Refusal::InvalidParentGroup => 108_009,
+        Refusal::NoSubGroup => 108_011,
+        Refusal::NodesNotMapped => 108_013,
+        Refusal::NotInParentGroup => 108_015,
+        Refusal::GroupIdMissing => 108_016,
+        Refusal::InvalidGroupOperation => 108_017,
         Refusal::NoSuchGroup => 108_023,
+        Refusal::NothingToChangeInGroup => 108_024,
+        Refusal::DescriptionTooLong => 108_025,
+        Refusal::NoGroupOfName => return (StatusCode::NOT_FOUND, 108_029),
+        Refusal::GroupIdOrName => 108_030,
+        Refusal::GroupNotShared | Refusal::NotYourGroups => 108_048,
+        Refusal::SharedGroup => 108_056,
+        Refusal::TooManySubGroups => 108_073,
+        Refusal::FabricWithParent => 108_080,
+        Refusal::NoFabrics => 108_127,
+        Refusal::RemoveSharingBySecondary => 108_138,
+        Refusal::RemoveSharingUser => 108_139,
+        Refusal::RemoveSharingAndLeave => 108_140,
+        Refusal::RemoveOwnSharing | Refusal::NoTransferInside => 108_141,
+        Refusal::SoleOwnerStays => 108_142,
         Refusal::NodeOfSomebodyElse => 103_020,
         Refusal::TaggedNodeMissing | Refusal::NodeIdsMissing => 105_018,
         Refusal::NoNodes => return (StatusCode::NOT_FOUND, 100_015),
@@ -220,6 +264,15 @@ fn of_refusal(refusal: &Refusal) -> (StatusCode, u32) {
         Refusal::NoCommands => 131_113,
         Refusal::InvalidCommandData => 131_114,
         Refusal::InvalidCommandTimeout => 131_115,
+        Refusal::InvalidGroupIds => 108_031,
+        Refusal::TooManyGroups => 108_036,
+        Refusal::SomeGroupsMissing => 108_038,
+        Refusal::NotPrimaryOfGroups => 108_041,
+        Refusal::NoGroupsToShare => 108_044,
+        Refusal::SharedByParent => 108_055,
+        Refusal::GroupTwice => 108_112,
+        Refusal::OfGroups(refusal) => return of_groups(refusal),
+        Refusal::SharedByGroup => 107_028,
         Refusal::NoNodesToShare => 107_001,
         Refusal::SharedUserMissing => 107_002,
         Refusal::SelfSharing => 107_003,

@@ -7,12 +7,14 @@
 //!   what else handlers read;
 //! * [`error`]: the one table that turns refusals into statuses, numbers and bodies;
 //! * [`reply`]: the success bodies of the contract;
+//! * [`node`]: how a node is shown;
 //! * [`door`]: the two ways in, a socket and a Lambda, and all that both do around a router;
 //! * [`throttle`]: how often an address may try what can be guessed.
 
 pub mod door;
 pub mod error;
 pub mod extract;
+pub mod node;
 pub mod openapi;
 pub mod reply;
 pub mod routes;

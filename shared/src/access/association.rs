@@ -11,8 +11,11 @@ use std::fmt::Display;
 
 use crate::{
     Error, Result,
-    access::role::RoleName,
-    id::{NodeId, UserId},
+    access::{
+        membership::{Membership, Memberships},
+        role::RoleName,
+    },
+    id::{GroupId, NodeId, UserId},
     port::table::{Key, Merge, Record, TableId, Value, When, Write},
 };
 
@@ -30,6 +33,8 @@ pub struct Association {
     pub sub_role: Option<u8>,
     /// Seconds since the epoch at which it began.
     pub mapped_at: i64,
+    /// The groups of the user's by which it is; none if it is the user's own.
+    pub groups: Vec<GroupId>,
 }
 
 impl Association {
@@ -38,8 +43,39 @@ impl Association {
         let node = record.key.sort.strip_prefix(NODE_PREFIX).and_then(|id| id.parse().ok());
         let role = record.str("role").and_then(RoleName::of);
         match (node, role, record.int("mapped_at")) {
-            (Some(node), Some(role), Some(mapped_at)) => Ok(Self { node, role, sub_role: sub_role(record)?, mapped_at }),
+            (Some(node), Some(role), Some(mapped_at)) => {
+                Ok(Self { node, role, sub_role: sub_role(record)?, mapped_at, groups: Vec::new() })
+            }
             _ => Err(Error::Corrupt("association")),
+        }
+    }
+}
+
+impl Association {
+    /// What a user is to a node that they may have themselves, and which is in these groups: the strongest, if anything.
+    pub(crate) fn strongest<'a>(
+        node: &NodeId,
+        own: Option<Self>,
+        memberships: &Memberships,
+        groups: impl IntoIterator<Item = &'a GroupId>,
+    ) -> Option<Self> {
+        let theirs: Vec<_> = groups.into_iter().filter(|group| memberships.has(group)).collect();
+        match memberships.strongest(theirs.iter().copied()) {
+            Some((_, membership)) => Some(Self::stronger(node, own, membership, || theirs.into_iter().cloned().collect())),
+            None => own,
+        }
+    }
+
+    /// The stronger of what a user is to a node themselves, and of what they are to these groups in which it is.
+    pub(crate) fn stronger(
+        node: &NodeId,
+        own: Option<Self>,
+        Membership { role, sub_role, since, .. }: Membership,
+        groups: impl FnOnce() -> Vec<GroupId>,
+    ) -> Self {
+        match own {
+            Some(own) if own.role == RoleName::Primary || role != RoleName::Primary => own,
+            _ => Self { node: node.clone(), role, sub_role, mapped_at: since, groups: groups() },
         }
     }
 }
@@ -65,7 +101,7 @@ pub(crate) fn user_key(user: &UserId, node: &NodeId) -> Key {
 
 /// The write that gives the user the role at a node that they did not have.
 pub(crate) fn put(user: &UserId, association: &Association) -> Write {
-    let Association { node, role, sub_role, mapped_at } = association;
+    let Association { node, role, sub_role, mapped_at, .. } = association;
     let fields = [("role", Value::from(role.as_str())), ("mapped_at", (*mapped_at).into())];
     let sub_role = sub_role.map(|sub_role| ("sub_role", i64::from(sub_role).into()));
     Write::put(user_key(user, node), fields.into_iter().chain(sub_role), When::Always)

@@ -1,15 +1,20 @@
 //! The proof that somebody may act on a node in a role.
 
-use std::{collections::VecDeque, marker::PhantomData};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    marker::PhantomData,
+};
 
 use super::{
     Caller,
     association::{self, Association},
+    holders::{self, Holders},
+    membership::Memberships,
     role::{Itself, Role},
 };
 use crate::{
     Error, Ports, Refusal, Result,
-    id::NodeId,
+    id::{NodeId, UserId},
     port::table::{Key, Record},
 };
 
@@ -95,41 +100,91 @@ impl<A: Load, B: Load> Load for (A, B) {
 pub struct Granted<R, L> {
     /// The proof.
     pub grant: Grant<R>,
-    /// What the user is to the node.
+    /// What the user is to the node, by itself or by a group: the strongest.
     pub association: Association,
     /// The node's records.
     pub loaded: L,
 }
 
-/// The caller's grant for the node, with records of the node. 1 batched get.
+/// The caller's grant for the node, with records of the node. 1 batched get; 1 more if the caller does not have the node
+/// itself, or in too weak a role: it may be in a group of theirs.
 ///
-/// Refusals: [`Refusal::NotYourNode`] without any association, [`Refusal::NotPrimary`] with a weaker
-/// one.
+/// Refusals: [`Refusal::NotYourNode`] without any role, [`Refusal::NotPrimary`] with a weaker one.
 pub async fn grant<R: Role, L: Load>(ports: &Ports, caller: &Caller, node: NodeId) -> Result<Granted<R, L>> {
     let mut grants = grants(ports, caller, vec![node]).await?;
     grants.pop().unwrap_or(Err(Refusal::NotYourNode.into()))
 }
 
-/// The caller's grants for these nodes, in their order, each with records of its node. 1 batched get.
+/// The caller's grants for these nodes, in their order, each with records of its node. What one costs.
 pub async fn grants<R: Role, L: Load>(ports: &Ports, caller: &Caller, nodes: Vec<NodeId>) -> Result<Vec<Result<Granted<R, L>>>> {
+    let user = caller.user_id();
     let mut keys = Vec::new();
     for node in &nodes {
-        keys.push(association::user_key(caller.user_id(), node));
+        keys.push(association::user_key(user, node));
         keys.extend(L::keys(node));
     }
     let mut records = ports.table.get_many(&keys).await?.into_iter();
-    Ok(nodes.into_iter().map(|node| admit(ports, node, &mut records)).collect())
+    let mut found = Vec::new();
+    for node in nodes {
+        // Taken first and whole, so that a refusal does not shift what the next node gets.
+        let mut own: VecDeque<_> = records.by_ref().take(1 + L::keys(&node).len()).collect();
+        let association = own.pop_front().flatten().as_ref().map(Association::read).transpose()?;
+        found.push(Found { node, association, records: own });
+    }
+    if R::THROUGH_GROUPS {
+        let short = found.iter_mut().filter(|found| !found.association.as_ref().is_some_and(R::suffices));
+        through_groups(ports, short.map(|found| (user, &found.node, &mut found.association)).collect()).await?;
+    }
+    Ok(found.into_iter().map(|found| found.admit(ports)).collect())
 }
 
-fn admit<R: Role, L: Load>(ports: &Ports, node: NodeId, records: &mut dyn Iterator<Item = Option<Record>>) -> Result<Granted<R, L>> {
-    // Taken first and whole, so that a refusal does not shift what the next node gets.
-    let mut own: VecDeque<_> = records.take(1 + L::keys(&node).len()).collect();
-    let association = Association::read(&own.pop_front().flatten().ok_or(Refusal::NotYourNode)?)?;
-    if !R::admits(&association) {
-        return Err(Error::Refused(Refusal::NotPrimary));
+/// What each of these users is to each of these nodes, if anything, as `own` says of the nodes themselves. 1 batched get, if any has
+/// a node not itself.
+pub(crate) async fn or_through_groups(
+    ports: &Ports,
+    pairs: &[(UserId, NodeId)],
+    own: Vec<Option<Record>>,
+) -> Result<Vec<Option<Association>>> {
+    let mut found = own.iter().map(|record| record.as_ref().map(Association::read).transpose()).collect::<Result<Vec<_>>>()?;
+    let short = pairs.iter().zip(&mut found).filter(|(_, own)| own.is_none());
+    through_groups(ports, short.map(|((user, node), own)| (user, node, own)).collect()).await?;
+    Ok(found)
+}
+
+/// What was found of a node.
+struct Found {
+    node: NodeId,
+    association: Option<Association>,
+    records: VecDeque<Option<Record>>,
+}
+
+impl Found {
+    fn admit<R: Role, L: Load>(self, ports: &Ports) -> Result<Granted<R, L>> {
+        let association = self.association.ok_or(Refusal::NotYourNode)?;
+        if !R::admits(&association) {
+            return Err(Error::Refused(Refusal::NotPrimary));
+        }
+        let loaded = L::read(ports, &mut self.records.into_iter())?;
+        Ok(Granted { grant: Grant::to(self.node), association, loaded })
     }
-    let loaded = L::read(ports, &mut own.into_iter())?;
-    Ok(Granted { grant: Grant::to(node), association, loaded })
+}
+
+/// Gives each user what they are to the node by groups in which it is, if that is more. 1 batched get, if there are any.
+async fn through_groups(ports: &Ports, short: Vec<(&UserId, &NodeId, &mut Option<Association>)>) -> Result<()> {
+    let keys: BTreeSet<_> = short.iter().flat_map(|(user, node, _)| [Memberships::key(user), holders::key(node)]).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = keys.into_iter().collect();
+    let records = ports.table.get_many(&keys).await?;
+    let records: BTreeMap<_, _> = keys.into_iter().zip(records).collect();
+    let get = |key| records.get(&key).and_then(Option::as_ref);
+    for (user, node, association) in short {
+        let memberships = Memberships::read(get(Memberships::key(user)))?;
+        let spots = Holders::of(get(holders::key(node)))?.spots;
+        *association = Association::strongest(node, association.take(), &memberships, spots.keys());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

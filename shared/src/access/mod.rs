@@ -5,6 +5,7 @@
 //! * [`role`]: the roles as types, and which of them a user has by their association with a node;
 //! * [`grant`]: the proof that somebody may act on a node in a role;
 //! * [`association`], [`holders`]: the records behind it, of the user's side and of the node's;
+//! * [`membership`]: the same for a group: the records, and the proof;
 //! * [`admin`]: the proof that somebody may administer the cloud.
 //!
 //! A grant cannot be forged:
@@ -17,6 +18,11 @@
 //! ```compile_fail
 //! use shared::access::Caller;
 //! let forged = Caller { claims: panic!() };
+//! ```
+//! nor a grant for a group:
+//! ```compile_fail
+//! use shared::access::{membership::GroupGrant, role::{Primary, RoleName}};
+//! let forged: GroupGrant<Primary> = GroupGrant { group: panic!(), name: RoleName::Primary, role: std::marker::PhantomData };
 //! ```
 //! nor the right to administer:
 //! ```compile_fail
@@ -41,8 +47,10 @@ pub mod association;
 pub mod caller;
 pub mod grant;
 pub mod holders;
+pub mod membership;
 pub mod role;
 
 pub use admin::{Admin, SuperAdmin};
 pub use caller::Caller;
 pub use grant::{Grant, Load};
+pub use membership::GroupGrant;

@@ -39,17 +39,42 @@ mod sealed {
 
 /// A role that a user can act in.
 pub trait Role: sealed::Sealed + Send + Sync + 'static {
+    /// Does it also come by a group in which the node is?
+    const THROUGH_GROUPS: bool = true;
+
+    /// May a user with a role of this name act in the role?
+    fn includes(name: RoleName) -> bool;
+
+    /// Need nobody look whether a group gives the user more than this association?
+    fn suffices(association: &Association) -> bool {
+        Self::admits(association)
+    }
+
     /// May a user with this association act in the role?
-    fn admits(association: &Association) -> bool;
+    fn admits(association: &Association) -> bool {
+        Self::includes(association.role)
+    }
 }
 
-/// An owner of the node.
+/// An owner of the node, or of the group.
 #[derive(Debug)]
 pub enum Primary {}
 
-/// Anybody who may use the node: an owner, or somebody it was shared with.
+/// Anybody who may use the node, or the group: an owner, or somebody it was shared with.
 #[derive(Debug)]
 pub enum Secondary {}
+
+/// The same where it matters what they are: the strongest role counts.
+#[derive(Debug)]
+pub enum Strongest {}
+
+/// Anybody who has the node itself, not only by a group in which it is.
+#[derive(Debug)]
+pub enum Mapped {}
+
+/// An owner who has the node itself, not only by a group in which it is.
+#[derive(Debug)]
+pub enum MappedPrimary {}
 
 /// The node itself, proved by its certificate. No user acts in it.
 #[derive(Debug)]
@@ -58,14 +83,44 @@ pub enum Itself {}
 impl sealed::Sealed for Primary {}
 impl sealed::Sealed for Secondary {}
 
-impl Role for Primary {
-    fn admits(association: &Association) -> bool {
+impl sealed::Sealed for Strongest {}
+impl sealed::Sealed for Mapped {}
+impl sealed::Sealed for MappedPrimary {}
+
+impl Role for Strongest {
+    fn includes(_: RoleName) -> bool {
+        true
+    }
+
+    fn suffices(association: &Association) -> bool {
         association.role == RoleName::Primary
     }
 }
 
+impl Role for Mapped {
+    const THROUGH_GROUPS: bool = false;
+
+    fn includes(_: RoleName) -> bool {
+        true
+    }
+}
+
+impl Role for MappedPrimary {
+    const THROUGH_GROUPS: bool = false;
+
+    fn includes(name: RoleName) -> bool {
+        name == RoleName::Primary
+    }
+}
+
+impl Role for Primary {
+    fn includes(name: RoleName) -> bool {
+        name == RoleName::Primary
+    }
+}
+
 impl Role for Secondary {
-    fn admits(_: &Association) -> bool {
+    fn includes(_: RoleName) -> bool {
         true
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     access::{
         Admin, Caller, Grant, Load,
         grant::{self, Granted},
-        role::Secondary,
+        role::Strongest,
     },
     id::{NodeId, RequestId},
     node::{self, config::Config, presence::Presence},
@@ -108,7 +108,7 @@ struct Target {
 }
 
 impl Target {
-    fn new(grant: &Grant<Secondary>, role: u8, (config, presence): Loaded) -> Result<Self> {
+    fn new(grant: &Grant<Strongest>, role: u8, (config, presence): Loaded) -> Result<Self> {
         if !config.is_some_and(|config| config.takes_commands()) {
             return Err(Refusal::NoCommands.into());
         }
@@ -119,7 +119,7 @@ impl Target {
 /// A user asks these nodes, all different and at most [`MAX_NODES`].
 pub async fn ask(ports: &Ports, caller: &Caller, nodes: Vec<NodeId>, order: &Order) -> Result<Asked> {
     let granted = grant::grants(ports, caller, nodes).await?;
-    let target = |granted: Result<Granted<Secondary, Loaded>>| {
+    let target = |granted: Result<Granted<Strongest, Loaded>>| {
         let Granted { grant, association, loaded } = granted?;
         Target::new(&grant, message::role_of(&association), loaded)
     };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Command, Status, TRIES, WAITING, command_key, message};
 use crate::{
     Ports, Refusal, Result,
-    access::{Grant, association, association::Association, role::Itself},
+    access::{Grant, association, grant, role::Itself},
     id::{NodeId, RequestId, UserId},
     node,
     port::table::{Batch, Cursor, Key, Query, Record, TableId, Write},
@@ -58,17 +58,17 @@ async fn send_some(ports: &Ports, node: &NodeId, after: Option<Cursor>) -> Resul
     Err(Refusal::TooManyTries.into())
 }
 
-/// What is to be sent, each in which role, and what is not because whoever asked has the node no more. 1 batched get.
+/// What is to be sent, each in which role, and what is not because whoever asked has the node no more. 1 batched get;
+/// 1 more if anybody has the node by a group.
 async fn sort(ports: &Ports, node: &NodeId, waiting: &[Record]) -> Result<(Vec<(Command, u8)>, Vec<Command>)> {
     let users: Vec<UserId> = waiting.iter().filter_map(|record| record.str("by")?.parse().ok()).collect();
     let commands = waiting.iter().filter_map(key_of).map(|request| command_key(node, &request));
     let keys: Vec<Key> = commands.chain(users.iter().map(|user| association::user_key(user, node))).collect();
     let mut records = ports.table.get_many(&keys).await?;
     let associations = records.split_off(records.len() - users.len());
-    let mut roles = BTreeMap::new();
-    for (user, record) in users.into_iter().zip(associations) {
-        roles.insert(user, record.as_ref().map(Association::read).transpose()?);
-    }
+    let pairs: Vec<_> = users.into_iter().map(|user| (user, node.clone())).collect();
+    let associations = grant::or_through_groups(ports, &pairs, associations).await?;
+    let roles: BTreeMap<_, _> = pairs.into_iter().map(|(user, _)| user).zip(associations).collect();
     let (mut due, mut lost) = (Vec::new(), Vec::new());
     for record in records.iter().flatten() {
         let command = Command::read(record)?;

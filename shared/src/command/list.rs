@@ -140,7 +140,9 @@ async fn asked_by(
         keys.extend(entries.iter().map(|(_, (_, node))| association::user_key(&by.user, node)));
     }
     let mut commands = ports.table.get_many(&keys).await?;
-    let associations = commands.split_off(entries.len());
+    let own = commands.split_off(entries.len());
+    let pairs: Vec<_> = entries.iter().take(own.len()).map(|(_, (_, node))| (by.user.clone(), node.clone())).collect();
+    let associations = grant::or_through_groups(ports, &pairs, own).await?;
     let now = ports.clock.now();
     let mut found = Vec::with_capacity(entries.len());
     for (index, ((sort, _), command)) in entries.into_iter().zip(commands).enumerate() {

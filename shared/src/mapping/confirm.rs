@@ -18,9 +18,8 @@ use crate::{
     },
 };
 
-/// Users that leave in one batch: two records each, beside those of the new one and of the proof, and a field of the
-/// node's each.
-pub(super) const LEAVING: usize = 44;
+/// Writes for each user who leaves, beside those of the node's groups.
+pub(super) const FOR_EACH: usize = 2;
 /// Tries against other changes of hands at the same moment.
 const TRIES: usize = 5;
 
@@ -64,19 +63,23 @@ pub(super) async fn confirm(ports: &Ports, node: &NodeId, request: &UserHalf, re
 }
 
 /// Gives the node to the user. Whoever had it leaves, unless the user is its owner already. 1 get and 1
-/// batch, and as much again for each [`LEAVING`] users who leave.
+/// batch, and as much again for as many users who leave as one batch has no room for.
 pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<Outcome> {
     let mut tries = 0;
     while tries < TRIES {
         let holders = Holders::read(ports, handover.node).await?;
         let keeps_shares = holders.owner.as_ref() == Some(handover.user) && !handover.reset;
         let others: Vec<_> = holders.users().filter(|other| *other != handover.user && !keeps_shares).collect();
-        let last = others.len() <= LEAVING;
-        let leaving = &others[..others.len().min(LEAVING)];
+        // Who gets the node takes it from where they had put it, too, unless they keep it as it is.
+        let own = Some(handover.user).filter(|user| !keeps_shares && holders.spots_by(user).next().is_some());
+        let going: Vec<_> = others.iter().copied().chain(own).collect();
+        let mut leaving = holders.can_leave(&going, FOR_EACH);
+        let last = leaving.len() == going.len();
+        leaving.truncate(others.len());
         let writes =
-            if last { give(ports, handover, &holders, leaving, keeps_shares).await? } else { clear(ports, handover, &holders, leaving)? };
+            if last { give(ports, handover, &holders, &leaving, keeps_shares).await? } else { clear(ports, handover, &holders, &leaving)? };
         let comes = last && holders.owner.as_ref() != Some(handover.user);
-        match outbox::write(ports, writes, left(handover.node, leaving).into_iter().chain(comes.then(|| came(handover)))).await {
+        match outbox::write(ports, writes, left(handover.node, &leaving).into_iter().chain(comes.then(|| came(handover)))).await {
             Ok(()) if last => return Ok(Outcome::Done),
             Ok(()) => {}
             // Unless someone else used the proof up, only the node's users have changed.
@@ -120,8 +123,11 @@ async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, others:
     let before = holders.places().get(user);
     let mut writes = leave(ports, node, others);
     writes.push(holders.give(node, user, ports.clock.now_ms(), keeps_shares));
+    let vacated = others.iter().copied().chain([*user]).filter(|_| !keeps_shares);
+    writes.extend(vacated.flat_map(|user| holders.vacated(node, user)));
     let sub_role = before.filter(|_| keeps_shares).and_then(|place| place.sub_role);
-    let association = Association { node: (*node).clone(), role: RoleName::Primary, sub_role, mapped_at: ports.clock.now() };
+    let association =
+        Association { node: (*node).clone(), role: RoleName::Primary, sub_role, mapped_at: ports.clock.now(), groups: Vec::new() };
     writes.push(association::put(user, &association));
     writes.extend(proof.iter().cloned());
     writes.extend(details_of(ports, node, gift, keeps_shares).await?);
@@ -150,7 +156,7 @@ async fn note(ports: &Ports, node: &NodeId, user: &UserId, has_it: bool) -> Resu
 fn clear(ports: &Ports, handover: &Handover<'_>, holders: &Holders, leaving: &[&UserId]) -> Result<Vec<Write>> {
     let Handover { node, proof, .. } = handover;
     let mut writes = leave(ports, node, leaving);
-    writes.push(holders.without(node, leaving)?);
+    writes.extend(holders.without(node, leaving)?);
     writes.extend(proof.iter().map(|write| Write::Check { key: write.key().clone(), when: write.when().clone() }));
     Ok(writes)
 }

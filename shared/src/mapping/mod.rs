@@ -86,7 +86,7 @@ impl NodeHalf {
     }
 }
 
-/// Refuses a group into which the node should come: this cloud has none.
+/// Refuses a group into which the node should come: users put a node into groups when it is theirs.
 pub fn no_group(group_id: Option<&str>) -> Result<(), Refusal> {
     if group_id.is_some_and(|id| !id.is_empty()) { Err(Refusal::NoSuchGroup) } else { Ok(()) }
 }

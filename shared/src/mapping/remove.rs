@@ -2,7 +2,7 @@
 //! (contract `mqtt-and-node.md` §4.4). With the last user goes what users gave the node.
 
 use super::{
-    confirm::{self, LEAVING},
+    confirm::{self, FOR_EACH},
     node_half_key, user_half_key,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         caller::Caller,
         grant,
         holders::Holders,
-        role::{Itself, Primary, Secondary},
+        role::{Itself, Mapped, MappedPrimary},
     },
     id::{NodeId, UserId},
     node::details,
@@ -25,7 +25,7 @@ use crate::{
 const TRIES: usize = 5;
 
 /// Takes the node from the caller; with its owner all others leave too. 1 get, 1 batch; for the owner 1 get more.
-pub async fn remove(ports: &Ports, caller: &Caller, grant: &Grant<Secondary>) -> Result<()> {
+pub async fn remove(ports: &Ports, caller: &Caller, grant: &Grant<Mapped>) -> Result<()> {
     leave(ports, caller.user_id(), grant.node()).await
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result
             return Ok(());
         }
         let mut writes = confirm::leave(ports, node, &[user]);
-        writes.push(holders.without(node, &[user])?);
+        writes.extend(holders.without(node, &[user])?);
         if holders.users().eq([user]) {
             writes.push(details::forget(node));
         }
@@ -55,11 +55,11 @@ pub(crate) async fn leave(ports: &Ports, user: &UserId, node: &NodeId) -> Result
 /// Takes the node from all its users, at the wish of one of its primary users, and forgets what they gave it
 /// and still wanted of it. The node's own record, its certificate and what it reports stay (contract
 /// `rest-1.md`, `DELETE /v1/user/nodes/{node_id}`). 3 gets, 1 batched get and 2 batches.
-pub async fn clear(ports: &Ports, caller: &Caller, grant: &Grant<Primary>) -> Result<()> {
+pub async fn clear(ports: &Ports, caller: &Caller, grant: &Grant<MappedPrimary>) -> Result<()> {
     let node = grant.node();
     let before = Holders::read(ports, node).await?;
     // Seen after the owner, so whoever takes the node over later is another one, or has it since then.
-    grant::grant::<Primary, ()>(ports, caller, node.clone()).await?;
+    grant::grant::<MappedPrimary, ()>(ports, caller, node.clone()).await?;
     // First what waits, so that nothing is touched that begins when the node is free.
     let halves = [node_half_key(node), user_half_key(caller.user_id(), node)];
     let halves = halves.into_iter().map(|key| Write::Delete { key, when: When::Always }).collect();
@@ -74,7 +74,7 @@ pub async fn reset(ports: &Ports, node: &Grant<Itself>, keep: Option<&UserId>, a
     take(ports, node.node(), keep, |holders| holders.since <= at).await
 }
 
-/// Takes the node from all users but one, as long as this holds. 1 get and 1 batch for each [`LEAVING`] users;
+/// Takes the node from all users but one, as long as this holds. 1 get and 1 batch for as many users as one has room for;
 /// the owner, and what users gave the node, go with the last.
 async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl Fn(&Holders) -> bool) -> Result<()> {
     loop {
@@ -83,13 +83,14 @@ async fn take(ports: &Ports, node: &NodeId, keep: Option<&UserId>, holds: impl F
         if leaving.is_empty() || !holds(&holders) {
             return Ok(());
         }
-        let (now, last) = (&leaving[..leaving.len().min(LEAVING)], leaving.len() <= LEAVING);
-        let mut writes = confirm::leave(ports, node, now);
-        writes.push(holders.without(node, now)?);
+        let now = holders.can_leave(&leaving, FOR_EACH);
+        let last = now.len() == leaving.len();
+        let mut writes = confirm::leave(ports, node, &now);
+        writes.extend(holders.without(node, &now)?);
         if last && (keep.is_none() || leaving.last().copied() == holders.owner.as_ref()) {
             writes.push(details::forget(node));
         }
-        match outbox::write(ports, writes, confirm::left(node, now)).await {
+        match outbox::write(ports, writes, confirm::left(node, &now)).await {
             Err(error) if error.is_conflict() => {}
             done if last => return done,
             done => done?,

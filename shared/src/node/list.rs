@@ -1,5 +1,7 @@
 //! A user's nodes, in pages, with what is known of each (contract `clients.md` A3).
 
+use std::collections::BTreeMap;
+
 use super::{config::Config, details::Given, filter::TagFilter, presence::Presence};
 use crate::{
     Ports, Result,
@@ -7,9 +9,11 @@ use crate::{
         Caller, Load,
         association::{self, Association, NODE_PREFIX},
         grant::{self, Granted},
-        role::Secondary,
+        membership::{Membership, Memberships},
+        role::Strongest,
     },
-    id::NodeId,
+    group::{members, shift::nodes_key},
+    id::{GroupId, NodeId},
     params::Params,
     port::table::{Cursor, Key, MAX_PAGE_BYTES, Query, Record, TableId},
 };
@@ -44,6 +48,9 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// All of them.
+    pub const ALL: Self = Self { config: true, params: true, status: true };
+
     /// The records' keys; `None` in the place of one that is not read.
     fn keys(self, node: &NodeId) -> [Option<Key>; 3] {
         let key = |wanted: bool, keys: Vec<Key>| keys.into_iter().next().filter(|_| wanted);
@@ -63,13 +70,48 @@ impl Details {
     }
 }
 
-/// A page of the caller's associations with nodes. 1 query.
+/// A page of what the caller is to nodes, by the order of their ids: to their own, to those that are shared with them, and to
+/// those in groups, each once. 1 query, 1 get; 1 batched get more for the groups in which nodes of others may be.
 pub async fn ids(ports: &Ports, caller: &Caller, limit: usize, after: Option<Cursor>) -> Result<(Vec<Association>, Option<Cursor>)> {
     let partition = association::user_partition(caller.user_id());
     let limit = limit.clamp(1, MAX_PAGE);
-    let page = ports.table.query(Query::prefix(TableId::Access, partition, NODE_PREFIX, limit).after(after)).await?;
-    let associations = page.records.iter().map(Association::read).collect::<Result<_>>()?;
-    Ok((associations, page.next))
+    let page = ports.table.query(Query::prefix(TableId::Access, partition, NODE_PREFIX, limit).after(after.clone())).await?;
+    let own = page.records.iter().map(Association::read).collect::<Result<Vec<_>>>()?;
+    let memberships = Memberships::of(ports, caller.user_id()).await?;
+    let in_groups = in_groups(ports, &memberships, after.as_ref()).await?;
+    if in_groups.is_empty() {
+        return Ok((own, page.next));
+    }
+    // Where the page of the user's own nodes ends, the others' end too: what comes after is on a later one.
+    let end = own.last().filter(|_| page.next.is_some()).map(|last| last.node.clone());
+    let mut all: BTreeMap<_, _> = own.into_iter().map(|association| (association.node.clone(), association)).collect();
+    for (node, groups) in in_groups {
+        if end.as_ref().is_none_or(|end| node <= *end) {
+            let own = all.remove(&node);
+            all.extend(Association::strongest(&node, own, &memberships, &groups).map(|association| (node, association)));
+        }
+    }
+    let more = all.len() > limit || end.is_some();
+    let page: Vec<_> = all.into_values().take(limit).collect();
+    let next = page.last().filter(|_| more).map(|last| after_node(&last.node));
+    Ok((page, next))
+}
+
+/// The nodes behind the cursor in groups where nodes of others may be, each with those groups. 1 batched get, if there are any.
+async fn in_groups(ports: &Ports, memberships: &Memberships, after: Option<&Cursor>) -> Result<BTreeMap<NodeId, Vec<GroupId>>> {
+    let groups: Vec<_> = memberships.with_others().into_keys().collect();
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    if groups.is_empty() {
+        return Ok(found);
+    }
+    let keys: Vec<_> = groups.iter().map(|group| nodes_key(group)).collect();
+    for (group, record) in groups.into_iter().zip(ports.table.get_many(&keys).await?) {
+        let nodes = members::read(record.as_ref()).into_keys();
+        for node in nodes.filter(|node| after.is_none_or(|after| association::node_partition(node).as_str() > after.sort())) {
+            found.entry(node).or_default().push(group.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// A page of those of the caller's nodes that fit, each with what it was given. However many fit, no more than
@@ -121,6 +163,44 @@ pub async fn details(
         let (associations, next) = ids(ports, caller, limit, after).await?;
         (associations.into_iter().map(|association| (association, None)).collect(), next)
     };
+    let (whole, mut room) = (nodes.len(), MAX_PAGE_BYTES);
+    let details = load(ports, nodes, parts, &mut room).await?;
+    if let Some(Details { association: last, .. }) = details.last().filter(|_| details.len() < whole) {
+        next = Some(after_node(&last.node));
+    }
+    Ok((details, next))
+}
+
+/// Nodes of a group that the caller has, with the parts that are wanted, as far as they fit into [`MAX_PAGE_BYTES`]. 2 batched
+/// gets for each [`MAX_PAGE`] nodes.
+pub(crate) async fn of_group(
+    ports: &Ports,
+    caller: &Caller,
+    (group, membership): (&GroupId, Membership),
+    nodes: &[NodeId],
+    parts: Parts,
+) -> Result<Vec<Details>> {
+    let (mut details, mut room) = (Vec::new(), MAX_PAGE_BYTES);
+    for some in nodes.chunks(MAX_PAGE) {
+        let keys: Vec<_> = some.iter().map(|node| association::user_key(caller.user_id(), node)).collect();
+        let own = ports.table.get_many(&keys).await?;
+        let associations = some.iter().zip(own).map(|(node, own)| {
+            let own = own.as_ref().map(Association::read).transpose()?;
+            Ok((Association::stronger(node, own, membership, || vec![group.clone()]), None))
+        });
+        let loaded = load(ports, associations.collect::<Result<_>>()?, parts, &mut room).await?;
+        let cut = loaded.len() < some.len();
+        details.extend(loaded);
+        if cut {
+            break;
+        }
+    }
+    Ok(details)
+}
+
+/// These with the parts that are wanted, as far as there is room for their bytes, but at least one while there is any.
+/// 1 batched get.
+async fn load(ports: &Ports, nodes: Vec<(Association, Option<Given>)>, parts: Parts, room: &mut usize) -> Result<Vec<Details>> {
     let own_keys = |association: &Association, given: &Option<Given>| {
         let known = given.is_some();
         let details = Given::keys(&association.node).into_iter().next().filter(|_| !known);
@@ -128,26 +208,25 @@ pub async fn details(
     };
     let keys: Vec<_> = nodes.iter().flat_map(|(association, given)| own_keys(association, given).flatten()).collect();
     let mut records = ports.table.get_many(&keys).await?.into_iter();
-    let (mut details, mut bytes) = (Vec::new(), 0);
+    let mut details = Vec::new();
     for (association, given) in nodes {
         let own: Vec<Option<Record>> = own_keys(&association, &given).map(|key| key.and_then(|_| records.next().flatten())).collect();
-        bytes += own.iter().flatten().map(Record::size).sum::<usize>();
-        if bytes > MAX_PAGE_BYTES
-            && let Some(Details { association: last, .. }) = details.last()
-        {
-            next = Some(after_node(&last.node));
+        let bytes = own.iter().flatten().map(Record::size).sum::<usize>();
+        if bytes > *room && (!details.is_empty() || *room < MAX_PAGE_BYTES) {
+            *room = 0;
             break;
         }
+        *room = room.saturating_sub(bytes);
         let mut own = own.into_iter();
         let read = Given::read(ports, &mut own)?;
         details.push(Details::new(association, given.unwrap_or(read), Loaded::read(ports, &mut own)?));
     }
-    Ok((details, next))
+    Ok(details)
 }
 
-/// One of the caller's nodes with its details. 1 batched get.
+/// One of the caller's nodes with its details. 1 batched get; 1 more for who does not own it.
 pub async fn one(ports: &Ports, caller: &Caller, node: NodeId) -> Result<Details> {
-    let Granted { association, loaded, .. }: Granted<Secondary, (Given, Loaded)> = grant::grant(ports, caller, node).await?;
+    let Granted { association, loaded, .. }: Granted<Strongest, (Given, Loaded)> = grant::grant(ports, caller, node).await?;
     let (given, loaded) = loaded;
     Ok(Details::new(association, given, loaded))
 }

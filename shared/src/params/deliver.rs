@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{DESIRED, SORT, check::Wanted, split};
 use crate::{
     Error, Ports, Result,
-    access::{Grant, association, role::Itself},
+    access::{Grant, association, grant, role::Itself},
     id::{NodeId, UserId},
     node,
     port::table::{Batch, MAX_MERGE_FIELDS, Merge, Record, Value as Stored, Write},
@@ -112,10 +112,12 @@ fn desires(record: &Record) -> impl Iterator<Item = Result<Desire>> {
     })
 }
 
-/// Those of the users who wanted something that still have the node. 1 batched get.
+/// Those of the users who wanted something that still have the node. 1 batched get, 1 more if anybody has it
+/// by a group.
 async fn holders(ports: &Ports, node: &NodeId, desires: &[Desire]) -> Result<BTreeSet<UserId>> {
     let users: BTreeSet<&UserId> = desires.iter().filter_map(|desire| desire.by.as_ref()).collect();
-    let keys: Vec<_> = users.iter().map(|user| association::user_key(user, node)).collect();
-    let records = ports.table.get_many(&keys).await?;
-    Ok(users.into_iter().zip(records).filter_map(|(user, record)| record.map(|_| user.clone())).collect())
+    let pairs: Vec<_> = users.into_iter().map(|user| (user.clone(), node.clone())).collect();
+    let own = ports.table.get_many(&pairs.iter().map(|(user, node)| association::user_key(user, node)).collect::<Vec<_>>()).await?;
+    let found = grant::or_through_groups(ports, &pairs, own).await?;
+    Ok(pairs.into_iter().zip(found).filter_map(|((user, _), found)| found.map(|_| user)).collect())
 }

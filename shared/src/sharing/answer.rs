@@ -1,15 +1,19 @@
 //! Answering an offer.
 
-use super::{Request, TRIES, apply};
-use crate::{Ports, Refusal, Result, access::Caller, id::RequestId, port::table::Batch};
+use super::{Kind, Request, TRIES, What, groups, nodes};
+use crate::{Ports, Refusal, Result, access::Caller, id::RequestId, outbox, port::events::EventType};
 
-/// Accepts: the caller gets the nodes, all of them, as long as who offered them is a primary user of each.
+/// Accepts: the caller gets the nodes or groups, all of them, as long as who offered them is a primary user of each.
 ///
-/// Refusals: [`Refusal::NoRequestToAnswer`], [`Refusal::NothingShared`].
-pub async fn accept(ports: &Ports, caller: &Caller, id: &RequestId) -> Result<()> {
+/// Refusals: [`Refusal::NoRequestToAnswer`], [`Refusal::NothingShared`], [`Refusal::NotYourGroups`].
+pub async fn accept(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) -> Result<()> {
     for _ in 0..TRIES {
-        let request = waiting(ports, caller, id).await?;
-        match apply::apply(ports, &request.deal, Some(&request)).await {
+        let request = waiting(ports, caller, kind, id).await?;
+        let done = match &request.deal.what {
+            What::Nodes(nodes) => nodes::apply(ports, &request.deal, nodes, Some(&request)).await,
+            What::Groups(groups) => groups::apply(ports, &request.deal, groups, Some(&request)).await,
+        };
+        match done {
             Err(error) if error.is_conflict() => {}
             done => return done,
         }
@@ -18,17 +22,21 @@ pub async fn accept(ports: &Ports, caller: &Caller, id: &RequestId) -> Result<()
 }
 
 /// Declines: nothing happens but that both see it. Refusal: [`Refusal::NoRequestToAnswer`].
-pub async fn decline(ports: &Ports, caller: &Caller, id: &RequestId) -> Result<()> {
-    let request = waiting(ports, caller, id).await?;
-    match ports.table.write(Batch::of(request.decline())?).await {
+pub async fn decline(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) -> Result<()> {
+    let request = waiting(ports, caller, kind, id).await?;
+    let declined = match kind {
+        Kind::Nodes => EventType::NodeShareDeclined,
+        Kind::Groups => EventType::GroupShareDeclined,
+    };
+    match outbox::write(ports, vec![request.decline()], [request.deal.news(declined, Some(id))]).await {
         Err(error) if error.is_conflict() => Err(Refusal::NoRequestToAnswer.into()),
-        done => Ok(done.map(drop)?),
+        done => done,
     }
 }
 
 /// The request, if the caller is to answer it.
-async fn waiting(ports: &Ports, caller: &Caller, id: &RequestId) -> Result<Request> {
+async fn waiting(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) -> Result<Request> {
     let request = Request::find(ports, id).await?;
-    let theirs = request.filter(|request| request.deal.to == *caller.user_id() && !request.declined);
+    let theirs = request.filter(|request| request.deal.what.kind() == kind && request.deal.to == *caller.user_id() && !request.declined);
     Ok(theirs.ok_or(Refusal::NoRequestToAnswer)?)
 }

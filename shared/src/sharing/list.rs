@@ -9,9 +9,10 @@ use crate::{
         association::Association,
         grant::{self, Granted},
         holders::{self, Holders, Place},
+        membership::Memberships,
         role::{RoleName, Secondary},
     },
-    id::{NodeId, UserId},
+    id::{GroupId, NodeId, UserId},
     node::list,
     port::table::Cursor,
     user::{directory, name::UserName},
@@ -24,19 +25,27 @@ pub const MAX_PAGE: usize = 1000;
 /// users.
 #[derive(Clone, Debug)]
 pub struct Shared {
-    /// The node.
-    pub node: NodeId,
     /// What the caller is to it.
-    pub role: RoleName,
+    pub association: Association,
+    /// The caller's groups in which it is; not looked for in pages where the caller has the node itself.
+    pub groups: Vec<GroupId>,
     /// Who has it.
     pub users: Vec<(UserName, Place)>,
 }
 
-/// Who has one of the caller's nodes. 2 batched gets. Refusal: [`Refusal::NotYourNode`].
+/// Who has one of the caller's nodes. 2 batched gets; 1 get more for a guest of a node that is in groups. Refusal:
+/// [`Refusal::NotYourNode`].
 pub async fn one(ports: &Ports, caller: &Caller, node: NodeId) -> Result<Shared> {
     let Granted { association, loaded, .. }: Granted<Secondary, Holders> = grant::grant(ports, caller, node).await?;
+    let mut groups = Vec::new();
+    if association.role == RoleName::Secondary && association.groups.is_empty() && !loaded.spots.is_empty() {
+        let memberships = Memberships::of(ports, caller.user_id()).await?;
+        groups = loaded.spots.keys().filter(|group| memberships.has(group)).cloned().collect();
+    }
     let nodes = named(ports, caller, vec![(association, loaded)], &mut BTreeMap::new()).await?;
-    Ok(nodes.into_iter().next().ok_or(Refusal::NotYourNode)?)
+    let mut shared = nodes.into_iter().next().ok_or(Refusal::NotYourNode)?;
+    shared.groups.extend(groups);
+    Ok(shared)
 }
 
 /// Who has the caller's nodes. 1 query and 2 batched gets for each 100 nodes.
@@ -79,7 +88,7 @@ async fn named(
     let nodes = held.into_iter().map(|(association, holders)| {
         let users = holders.places().iter().filter(|(user, place)| seen(&association, user, place));
         let users = users.filter_map(|(user, place)| Some((names.get(user)?.clone(), place.clone()))).collect();
-        Shared { node: association.node, role: association.role, users }
+        Shared { groups: association.groups.clone(), association, users }
     });
     Ok(nodes.collect())
 }

@@ -1,11 +1,15 @@
-//! Offering nodes to somebody.
+//! Offering nodes or groups to somebody.
 
-use super::{Deal, MAX_REQUESTS, Request, TRIES, Terms, apply, own, request::Side};
+use super::{Deal, Kind, MAX_REQUESTS, Request, TRIES, Terms, What, groups, nodes, own, request::Side};
 use crate::{
     Error, Ports, Refusal, Result,
     access::{Caller, association::user_partition},
-    id::{NodeId, RequestId, UserId},
-    port::table::{Batch, Query, TableId},
+    id::{RequestId, UserId},
+    outbox,
+    port::{
+        events::EventType,
+        table::{Query, TableId},
+    },
 };
 
 /// What became of it.
@@ -13,32 +17,45 @@ use crate::{
 pub enum Offered {
     /// The other is asked.
     Asked(RequestId),
-    /// The other had all the nodes already, so it is done; nothing is to be answered.
+    /// The other had all of it already, so it is done; nothing is to be answered.
     Done,
 }
 
-/// Offers the caller's nodes to the other.
+/// Offers what the caller has to the other.
 ///
-/// Refusals: [`Refusal::NotYourNodes`], [`Refusal::NotPrimaryOfNodes`], [`Refusal::TooManyRequests`], and those of
-/// accepting where it is done at once.
-pub async fn offer(ports: &Ports, caller: &Caller, to: UserId, nodes: Vec<NodeId>, terms: Terms) -> Result<Offered> {
-    let holders = own(ports, caller, &nodes).await?;
-    let deal = Deal { from: caller.user_id().clone(), to, nodes, terms };
+/// Refusals: [`Refusal::NotYourNodes`], [`Refusal::NotPrimaryOfNodes`], [`Refusal::NotYourGroups`],
+/// [`Refusal::NotPrimaryOfGroups`], [`Refusal::NoTransferInside`], [`Refusal::TooManyRequests`], and those of accepting where it is
+/// done at once.
+pub async fn offer(ports: &Ports, caller: &Caller, to: UserId, what: What, terms: Terms) -> Result<Offered> {
+    let holders = match &what {
+        What::Nodes(nodes) => own(ports, caller, nodes).await?,
+        What::Groups(ids) => groups::own(ports, caller, ids, terms.transfer).await?,
+    };
+    let deal = Deal { from: caller.user_id().clone(), to, what, terms };
     if holders.iter().all(|holders| holders.places().contains_key(&deal.to)) {
         return at_once(ports, &deal).await;
     }
+    let kind = deal.what.kind();
     for side in [Side::Offered, Side::Received] {
-        has_room(ports, side, side.of(&deal).0).await?;
+        has_room(ports, side, kind, side.of(&deal).0).await?;
     }
     let id: RequestId = ports.ids.id().parse().map_err(|_| Error::Corrupt("generated id"))?;
     let request = Request { id: id.clone(), deal, at: ports.clock.now(), declined: false };
-    ports.table.write(Batch::new(request.put()?.to_vec())?).await?;
+    let shared = match kind {
+        Kind::Nodes => EventType::NodeShared,
+        Kind::Groups => EventType::GroupShared,
+    };
+    outbox::write(ports, request.put()?.to_vec(), [request.deal.news(shared, Some(&id))]).await?;
     Ok(Offered::Asked(id))
 }
 
 async fn at_once(ports: &Ports, deal: &Deal) -> Result<Offered> {
     for _ in 0..TRIES {
-        match apply::apply(ports, deal, None).await {
+        let done = match &deal.what {
+            What::Nodes(nodes) => nodes::apply(ports, deal, nodes, None).await,
+            What::Groups(groups) => groups::apply(ports, deal, groups, None).await,
+        };
+        match done {
             Err(error) if error.is_conflict() => {}
             done => return done.map(|()| Offered::Done),
         }
@@ -47,8 +64,8 @@ async fn at_once(ports: &Ports, deal: &Deal) -> Result<Offered> {
 }
 
 /// Two offers at the same moment may be one too many, which does no harm. 1 query.
-async fn has_room(ports: &Ports, side: Side, user: &UserId) -> Result<()> {
-    let query = Query::prefix(TableId::Access, user_partition(user), side.prefix(), MAX_REQUESTS);
+async fn has_room(ports: &Ports, side: Side, kind: Kind, user: &UserId) -> Result<()> {
+    let query = Query::prefix(TableId::Access, user_partition(user), side.prefix(kind), MAX_REQUESTS);
     let open = ports.table.query(query).await?.records.len();
     if open < MAX_REQUESTS { Ok(()) } else { Err(Refusal::TooManyRequests.into()) }
 }

@@ -4,9 +4,58 @@ use super::{LIFE_SECONDS, Terms};
 use crate::{
     Error, Ports, Result,
     access::association::user_partition,
-    id::{NodeId, RequestId, UserId},
-    port::table::{Key, Merge, Record, TableId, Value, When, Write},
+    id::{GroupId, NodeId, RequestId, UserId},
+    outbox::News,
+    port::{
+        events::EventType,
+        table::{Key, Merge, Record, TableId, Value, When, Write},
+    },
 };
+
+/// What is offered: all or none of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Nodes.
+    Nodes(Vec<NodeId>),
+    /// Groups with all that is in them, now and later.
+    Groups(Vec<GroupId>),
+}
+
+/// Offers of nodes and of groups are listed apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of nodes.
+    Nodes,
+    /// Of groups.
+    Groups,
+}
+
+impl What {
+    /// Of which kind it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Nodes(_) => Kind::Nodes,
+            Self::Groups(_) => Kind::Groups,
+        }
+    }
+
+    /// The ids.
+    pub fn ids(&self) -> Vec<String> {
+        match self {
+            Self::Nodes(nodes) => nodes.iter().map(ToString::to_string).collect(),
+            Self::Groups(groups) => groups.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Is any of it in the other, too?
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nodes(one), Self::Nodes(other)) => one.iter().any(|node| other.contains(node)),
+            (Self::Groups(one), Self::Groups(other)) => one.iter().any(|group| other.contains(group)),
+            _ => false,
+        }
+    }
+}
 
 /// Who offers what to whom.
 #[derive(Clone, Debug)]
@@ -15,10 +64,26 @@ pub struct Deal {
     pub from: UserId,
     /// Who is to answer.
     pub to: UserId,
-    /// All or none of these.
-    pub nodes: Vec<NodeId>,
+    /// What.
+    pub what: What,
     /// What the other gets.
     pub terms: Terms,
+}
+
+impl Deal {
+    /// What is told of it.
+    pub(super) fn news(&self, kind: EventType, request: Option<&RequestId>) -> News {
+        let ids = match self.what.kind() {
+            Kind::Nodes => "node_ids",
+            Kind::Groups => "group_ids",
+        };
+        let news = News::of(kind).users([&self.from, &self.to]).data("from", self.from.as_str()).data("to", self.to.as_str());
+        let news = news.data(ids, self.what.ids()).data("role", self.terms.place.role.as_str()).data("transfer", self.terms.transfer);
+        match request {
+            Some(id) => news.data("request_id", id.as_str()),
+            None => news,
+        }
+    }
 }
 
 /// An offer.
@@ -45,10 +110,12 @@ pub enum Side {
 
 impl Side {
     /// Sort keys of this side begin with this.
-    pub(super) fn prefix(self) -> &'static str {
-        match self {
-            Self::Offered => "offered#",
-            Self::Received => "received#",
+    pub(super) fn prefix(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Self::Offered, Kind::Nodes) => "offered#",
+            (Self::Received, Kind::Nodes) => "received#",
+            (Self::Offered, Kind::Groups) => "group-offered#",
+            (Self::Received, Kind::Groups) => "group-received#",
         }
     }
 
@@ -84,9 +151,9 @@ pub(super) fn key(id: &RequestId) -> Key {
     Key::new(TableId::Access, format!("sharing#{id}"), "request")
 }
 
-fn entry_key(side: Side, user: &UserId, at: i64, id: &RequestId) -> Key {
+fn entry_key((side, kind): (Side, Kind), user: &UserId, at: i64, id: &RequestId) -> Key {
     // Orders by time.
-    Key::new(TableId::Access, user_partition(user), format!("{}{at:012}#{id}", side.prefix()))
+    Key::new(TableId::Access, user_partition(user), format!("{}{at:012}#{id}", side.prefix(kind)))
 }
 
 /// It waits for its answer.
@@ -95,8 +162,8 @@ pub(super) fn waits() -> When {
 }
 
 /// The writes that forget a request between these.
-pub(super) fn forget(id: &RequestId, at: i64, from: &UserId, to: &UserId, when: When) -> [Write; 3] {
-    let entry = |side, user| Write::Delete { key: entry_key(side, user, at, id), when: When::Always };
+pub(super) fn forget(kind: Kind, id: &RequestId, at: i64, from: &UserId, to: &UserId, when: When) -> [Write; 3] {
+    let entry = |side, user| Write::Delete { key: entry_key((side, kind), user, at, id), when: When::Always };
     [Write::Delete { key: key(id), when }, entry(Side::Offered, from), entry(Side::Received, to)]
 }
 
@@ -110,9 +177,11 @@ impl Request {
     pub(super) fn read(id: &RequestId, record: &Record) -> Result<Self> {
         let user = |field| -> Option<UserId> { record.str(field)?.parse().ok() };
         let read = || {
-            let nodes: Vec<String> = serde_json::from_str(record.json("nodes")?).ok()?;
-            let nodes = nodes.iter().map(|node| node.parse().ok()).collect::<Option<_>>()?;
-            let deal = Deal { from: user("from")?, to: user("to")?, nodes, terms: serde_json::from_str(record.json("terms")?).ok()? };
+            let what = match (record.json("nodes"), record.json("groups")) {
+                (Some(nodes), _) => What::Nodes(serde_json::from_str(nodes).ok()?),
+                (None, groups) => What::Groups(serde_json::from_str(groups?).ok()?),
+            };
+            let deal = Deal { from: user("from")?, to: user("to")?, what, terms: serde_json::from_str(record.json("terms")?).ok()? };
             Some(Self { id: id.clone(), deal, at: record.int("at")?, declined: record.str("status")? != "pending" })
         };
         read().ok_or(Error::Corrupt("sharing request"))
@@ -120,13 +189,16 @@ impl Request {
 
     /// The writes that keep it.
     pub(super) fn put(&self) -> Result<[Write; 3]> {
-        let Deal { from, to, nodes, terms } = &self.deal;
-        let nodes: Vec<_> = nodes.iter().map(NodeId::as_str).collect();
+        let Deal { from, to, what, terms } = &self.deal;
+        let name = match what.kind() {
+            Kind::Nodes => "nodes",
+            Kind::Groups => "groups",
+        };
         let corrupt = |_| Error::Corrupt("sharing request");
         let fields: [(&str, Value); 6] = [
             ("from", from.as_str().into()),
             ("to", to.as_str().into()),
-            ("nodes", Value::Json(serde_json::to_string(&nodes).map_err(corrupt)?)),
+            (name, Value::Json(serde_json::to_string(&what.ids()).map_err(corrupt)?)),
             ("terms", Value::Json(serde_json::to_string(terms).map_err(corrupt)?)),
             ("status", "pending".into()),
             ("at", self.at.into()),
@@ -139,14 +211,14 @@ impl Request {
         };
         let entry = |side: Side| {
             let (user, other) = side.of(&self.deal);
-            put(entry_key(side, user, self.at, &self.id), &[("other", other.as_str().into())])
+            put(entry_key((side, what.kind()), user, self.at, &self.id), &[("other", other.as_str().into())])
         };
         Ok([put(key(&self.id), &fields), entry(Side::Offered), entry(Side::Received)])
     }
 
     /// The writes that forget it, if it still waits.
     pub(super) fn used(&self) -> [Write; 3] {
-        forget(&self.id, self.at, &self.deal.from, &self.deal.to, waits())
+        forget(self.deal.what.kind(), &self.id, self.at, &self.deal.from, &self.deal.to, waits())
     }
 
     /// The write that keeps it as declined, if it still waits.

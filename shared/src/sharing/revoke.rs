@@ -1,28 +1,34 @@
-//! Taking nodes from somebody with whom they are shared.
+//! Taking nodes or groups from somebody with whom they are shared.
 
-use super::{AT_ONCE, TRIES, own, withdraw};
+use std::collections::BTreeSet;
+
+use super::{AT_ONCE, Deal, Kind, TRIES, Terms, What, own, withdraw};
 use crate::{
     Ports, Refusal, Result,
-    access::{Caller, association, holders::Holders},
-    id::{NodeId, UserId},
+    access::{Caller, association, holders, holders::Holders, membership::Memberships},
+    group::leave,
+    id::{GroupId, NodeId, UserId},
     mapping::history,
-    port::table::{Batch, Write},
+    outbox::{self, News},
+    port::{events::EventType, table::Write},
 };
 
 /// Takes the caller's nodes from the other, at once, with what is still offered to them of these. If the other is a node's owner,
 /// the caller has that place from now on, so that nobody else loses the node.
 ///
 /// Refusals: [`Refusal::NotYourNodes`], [`Refusal::NotPrimaryOfNodes`]; [`Refusal::NothingShared`] if the other has none
-/// of them.
-pub async fn revoke(ports: &Ports, caller: &Caller, from: &UserId, nodes: &[NodeId]) -> Result<()> {
+/// of them, [`Refusal::SharedByGroup`] if they have any by a group.
+pub async fn nodes(ports: &Ports, caller: &Caller, from: &UserId, nodes: &[NodeId]) -> Result<()> {
     for tried in 0..TRIES {
         let holders = own(ports, caller, nodes).await?;
         let shared: Vec<_> = nodes.iter().zip(&holders).filter(|(_, holders)| holders.places().contains_key(from)).collect();
         if tried == 0 {
             if shared.is_empty() {
-                return Err(Refusal::NothingShared.into());
+                let memberships = Memberships::of(ports, from).await?;
+                let by_group = holders.iter().any(|holders| memberships.strongest(holders.spots.keys()).is_some());
+                return Err(if by_group { Refusal::SharedByGroup } else { Refusal::NothingShared }.into());
             }
-            withdraw::all_of(ports, caller, from, nodes).await?;
+            withdraw::all_of(ports, caller, from, &What::Nodes(nodes.to_vec())).await?;
         }
         match take(ports, caller, from, &shared).await {
             Err(error) if error.is_conflict() => {}
@@ -33,15 +39,70 @@ pub async fn revoke(ports: &Ports, caller: &Caller, from: &UserId, nodes: &[Node
 }
 
 async fn take(ports: &Ports, caller: &Caller, from: &UserId, shared: &[(&NodeId, &Holders)]) -> Result<()> {
-    for some in shared.chunks(AT_ONCE) {
-        let mut writes: Vec<Write> = Vec::new();
-        for (node, holders) in some {
+    let mut rest = shared;
+    while !rest.is_empty() {
+        let (mut writes, mut taken): (Vec<Write>, Vec<NodeId>) = (Vec::new(), Vec::new());
+        for (node, holders) in rest {
             let owner = holders.owner.as_ref().map(|owner| if owner == from { caller.user_id() } else { owner });
-            writes.push(holders.change(node, [(from, None)], owner)?);
-            writes.push(association::delete(from, node));
-            writes.extend(history::end(ports, from, node));
+            let mut whole = vec![holders.change(holders::key(node), [(from, None)], owner)?, association::delete(from, node)];
+            whole.extend(holders.vacated(node, from));
+            whole.extend(history::end(ports, from, node));
+            if writes.len() + whole.len() > AT_ONCE && !writes.is_empty() {
+                break;
+            }
+            writes.extend(whole);
+            taken.push((*node).clone());
         }
-        ports.table.write(Batch::new(writes)?).await?;
+        rest = rest.split_at(taken.len()).1;
+        let news = revoked(caller, from, What::Nodes(taken))?;
+        outbox::write(ports, writes, [news]).await?;
     }
     Ok(())
+}
+
+/// Takes the caller's groups from the other, with what is still offered to them of these, and with the nodes that they put
+/// there.
+///
+/// Refusals: [`Refusal::NotYourGroups`], [`Refusal::NotPrimaryOfGroups`]; [`Refusal::GroupNotShared`] if the other has none of
+/// them, [`Refusal::SharedByParent`] if they have any by a group around it.
+pub async fn groups(ports: &Ports, caller: &Caller, from: &UserId, ids: &[GroupId]) -> Result<()> {
+    let holders = super::groups::own(ports, caller, ids, false).await?;
+    let shared: BTreeSet<_> =
+        ids.iter().zip(&holders).filter(|(_, holders)| holders.places().contains_key(from)).map(|(id, _)| id).collect();
+    if shared.len() < ids.len() {
+        super::groups::not_by_parent(ports, from, ids).await?;
+    }
+    withdraw::all_of(ports, caller, from, &What::Groups(ids.to_vec())).await?;
+    if shared.is_empty() {
+        return Err(Refusal::GroupNotShared.into());
+    }
+    for group in shared {
+        let news = revoked(caller, from, What::Groups(vec![group.clone()]))?;
+        match leave::end(ports, group, from, None, vec![news]).await {
+            // They have left by themselves.
+            Err(crate::Error::Refused(Refusal::GroupNotShared)) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+/// The caller, who has these groups not as their only primary user, gives them up.
+///
+/// Refusals: [`Refusal::NoSuchGroup`], [`Refusal::SoleOwnerStays`], [`Refusal::SharedByParent`].
+pub async fn leave(ports: &Ports, caller: &Caller, ids: &[GroupId]) -> Result<()> {
+    super::groups::any(ports, caller.user_id(), ids).await?;
+    for group in ids {
+        leave::group(ports, group, caller.user_id()).await?;
+    }
+    Ok(())
+}
+
+fn revoked(caller: &Caller, from: &UserId, what: What) -> Result<News> {
+    let kind = match what.kind() {
+        Kind::Nodes => EventType::NodeShareRevoked,
+        Kind::Groups => EventType::GroupShareRevoked,
+    };
+    let deal = Deal { from: caller.user_id().clone(), to: from.clone(), what, terms: Terms::new(false, None, None, false, None)? };
+    Ok(deal.news(kind, None))
 }

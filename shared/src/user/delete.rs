@@ -8,6 +8,7 @@ use crate::{
         Caller,
         association::{self, Association, NODE_PREFIX},
     },
+    group,
     id::UserId,
     mapping,
     port::{
@@ -80,10 +81,11 @@ pub async fn finish(ports: &Ports) -> Result<usize> {
     }
 }
 
-/// The nodes and what was offered of any, then the data, then the account itself.
+/// The nodes and groups and what was offered of any, then the data, then the account itself.
 pub(crate) async fn forget(ports: &Ports, account: &Leaving) -> Result<()> {
     leave_nodes(ports, &account.user_id).await?;
     sharing::forget::all(ports, &account.user_id).await?;
+    group::remove::all_of(ports, &account.user_id).await?;
     loop {
         let query = Query::prefix(TableId::Users, super::partition(&account.user_id), "", MAX_WRITES);
         let page = ports.table.query(query).await?;

@@ -39,13 +39,14 @@ pub struct Reply {
 struct Node {
     node_id: String,
     users: Users,
-    /// By what the caller has the node: `NODE` for sharing of the node itself. Only for secondary users.
+    /// By what the caller has the node: `NODE` for sharing of the node itself, or groups. Only for who does not own it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sources: Option<Vec<&'static str>>,
+    sources: Option<Vec<String>>,
 }
 
+/// Who has a node or a group.
 #[derive(Default, Serialize, JsonSchema)]
-struct Users {
+pub(super) struct Users {
     // Clients break without it.
     primary: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -79,21 +80,30 @@ pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): 
     Ok(Json(Reply { node_sharing, next_id: next.map(|next| next.to_string()) }))
 }
 
-fn node(Shared { node, role, users: all }: Shared) -> Node {
-    let mut users = Users::default();
-    for (name, place) in all {
-        let (names, said) = match place.role {
-            RoleName::Primary => (&mut users.primary, &mut users.primary_metadata),
-            RoleName::Secondary => (&mut users.secondary, &mut users.secondary_metadata),
-        };
-        names.push(name.as_str().to_owned());
-        said.extend(said_of(&name, place));
-    }
-    let sources = (role == RoleName::Secondary).then(|| vec!["NODE"]);
-    Node { node_id: node.to_string(), users, sources }
+fn node(Shared { association, groups, users }: Shared) -> Node {
+    let own = association.groups.is_empty().then(|| "NODE".to_owned());
+    let sources = own.into_iter().chain(groups.iter().map(ToString::to_string)).collect();
+    let by_itself = association.role == RoleName::Primary && association.groups.is_empty();
+    Node { node_id: association.node.to_string(), users: Users::of(users, false), sources: (!by_itself).then_some(sources) }
 }
 
-fn said_of(name: &UserName, Place { sub_role, metadata, .. }: Place) -> Option<Said> {
-    let anything = sub_role.is_some() || metadata.is_some();
+impl Users {
+    /// With what was said of each; of everybody, or only of those of whom anything was.
+    pub(super) fn of(all: Vec<(UserName, Place)>, everybody: bool) -> Self {
+        let mut users = Self::default();
+        for (name, place) in all {
+            let (names, said) = match place.role {
+                RoleName::Primary => (&mut users.primary, &mut users.primary_metadata),
+                RoleName::Secondary => (&mut users.secondary, &mut users.secondary_metadata),
+            };
+            names.push(name.as_str().to_owned());
+            said.extend(said_of(&name, place, everybody));
+        }
+        users
+    }
+}
+
+fn said_of(name: &UserName, Place { sub_role, metadata, .. }: Place, everybody: bool) -> Option<Said> {
+    let anything = everybody || sub_role.is_some() || metadata.is_some();
     anything.then(|| Said { user_name: name.as_str().to_owned(), metadata, sub_role: sub_role.unwrap_or_default() })
 }

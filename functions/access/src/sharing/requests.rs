@@ -1,5 +1,6 @@
-//! `GET /v1/user/nodes/sharing/requests` (contract `rest-1.md`, `rest-4-schemas.md` `GetNodeSharingRequestResponse`): offers
-//! that the caller made or received, the newest first; or one of them. Errors: 105043, 107019.
+//! `GET /v1/user/nodes/sharing/requests` (contract `rest-1.md`, `rest-4-schemas.md` `GetNodeSharingRequestResponse`), and the same of
+//! `/v1/user/node_group` (`rest-2.md`, `GetGroupSharingRequestResponse`): offers that the caller made or received, the newest first;
+//! or one of them. Errors: 105043, 107019; of groups 108033.
 
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
@@ -7,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
     Refusal,
-    access::role::RoleName,
+    access::{self, role::RoleName},
     node::details::Metadata,
     port::table::Cursor,
-    sharing::requests::{self, Listed, MAX_PAGE, Side},
+    sharing::requests::{self, Kind, Listed, MAX_PAGE, Side},
 };
 use web::{App, Caller, Query, Result};
 
@@ -31,7 +32,7 @@ pub struct Filter {
     num_records: Option<String>,
 }
 
-/// `GetNodeSharingRequestResponse`.
+/// `GetNodeSharingRequestResponse`, `GetGroupSharingRequestResponse`.
 #[derive(Default, Serialize, JsonSchema)]
 pub struct Reply {
     sharing_requests: Vec<Offer>,
@@ -49,7 +50,15 @@ struct Offer {
     request_status: &'static str,
     /// Seconds since the epoch.
     request_timestamp: i64,
-    node_ids: Vec<String>,
+    /// Of nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_ids: Option<Vec<String>>,
+    /// Of groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_ids: Option<Vec<String>>,
+    /// Their names, in the same order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_names: Option<Vec<String>>,
     /// Who is to answer.
     user_name: String,
     /// Who offers.
@@ -65,17 +74,26 @@ struct Offer {
     metadata: Option<Box<RawValue>>,
 }
 
-/// The caller's offers.
-pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
+/// The caller's offers of nodes.
+pub async fn nodes(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
+    Ok(offers(&app, &caller, Kind::Nodes, filter).await?)
+}
+
+/// The caller's offers of groups.
+pub async fn groups(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
+    offers(&app, &caller, Kind::Groups, filter).await.map_err(|error| error.of_groups().into())
+}
+
+async fn offers(app: &App, caller: &access::Caller, kind: Kind, filter: Filter) -> shared::Result<Json<Reply>> {
     let side = side(filter.primary_user.as_deref())?;
     if let Some(id) = filter.request_id {
         let Ok(id) = id.parse() else { return Ok(Json(Reply::default())) };
-        let found = requests::one(&app.ports, &caller, side, &id).await?;
+        let found = requests::one(&app.ports, caller, (side, kind), &id).await?;
         return Ok(Json(Reply { sharing_requests: found.into_iter().map(offer).collect(), ..Reply::default() }));
     }
     let limit = filter.num_records.and_then(|number| number.parse().ok()).filter(|number| (1..=MAX_PAGE).contains(number));
     let after: Option<Cursor> = filter.start_request_id.map(|start| start.parse()).transpose().map_err(|_| Refusal::InvalidStart)?;
-    let (found, next) = requests::page(&app.ports, &caller, side, limit.unwrap_or(MAX_PAGE), after).await?;
+    let (found, next) = requests::page(&app.ports, caller, (side, kind), limit.unwrap_or(MAX_PAGE), after).await?;
     let sharing_requests: Vec<_> = found.into_iter().map(offer).collect();
     let last = sharing_requests.last().filter(|_| next.is_some());
     let next_user_name = last.map(|last| if side == Side::Offered { &last.user_name } else { &last.primary_user_name }.clone());
@@ -91,13 +109,16 @@ fn side(primary_user: Option<&str>) -> std::result::Result<Side, Refusal> {
     }
 }
 
-fn offer(Listed { request, from, to }: Listed) -> Offer {
-    let terms = request.deal.terms;
+fn offer(Listed { request, from, to, group_names }: Listed) -> Offer {
+    let (terms, kind) = (request.deal.terms, request.deal.what.kind());
+    let ids = |of: Kind| (kind == of).then(|| request.deal.what.ids());
     Offer {
         request_id: request.id.to_string(),
         request_status: if request.declined { "declined" } else { "pending" },
         request_timestamp: request.at,
-        node_ids: request.deal.nodes.iter().map(ToString::to_string).collect(),
+        node_ids: ids(Kind::Nodes),
+        group_ids: ids(Kind::Groups),
+        group_names: (kind == Kind::Groups).then_some(group_names),
         user_name: to.as_str().to_owned(),
         primary_user_name: from.as_str().to_owned(),
         user_role: terms.place.role.as_str(),

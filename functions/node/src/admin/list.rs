@@ -10,9 +10,7 @@ use shared::{
     id::NodeId,
     node::administer::{self, Known, MAX_PAGE},
 };
-use web::{Admin, App, Query, Result, extract::query::OfPage, reply::Either};
-
-use crate::node::presence::Status;
+use web::{Admin, App, Query, Result, extract::query::OfPage, node::Status, reply::Either};
 
 /// Nodes on a page if it is not said how many.
 const PAGE: usize = 25;

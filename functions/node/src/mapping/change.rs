@@ -10,7 +10,7 @@ use shared::{
     Refusal,
     access::{
         grant::{self, Granted},
-        role::Secondary,
+        role::Mapped,
     },
     id::NodeId,
     mapping::{self, remove, request},
@@ -53,7 +53,7 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Bod
         }
         Some("remove") => {
             let granted = grant::grant(&app.ports, &caller, node).await;
-            let granted: Granted<Secondary, ()> = granted.map_err(|error| error.instead(&Refusal::NotYourNode, Refusal::NoMapping))?;
+            let granted: Granted<Mapped, ()> = granted.map_err(|error| error.instead(&Refusal::NotYourNode, Refusal::NoMapping))?;
             remove::remove(&app.ports, &caller, &granted.grant).await?;
             Ok(Json(Reply { success: Success::new("User node mapping was removed"), request_id: None }))
         }

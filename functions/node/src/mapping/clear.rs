@@ -2,7 +2,7 @@
 //! Errors: 103055, 107085.
 
 use axum::extract::State;
-use shared::{Refusal, access::role::Primary, mapping::remove};
+use shared::{Refusal, access::role::MappedPrimary, mapping::remove};
 use web::{Allowed, App, Naming, Result, reply::Success};
 
 /// How the node is named here.
@@ -16,7 +16,7 @@ impl Naming for InPath {
 }
 
 /// Ends every association of the node.
-pub async fn delete(allowed: Allowed<Primary, (), InPath>, State(app): State<App>) -> Result<Success> {
+pub async fn delete(allowed: Allowed<MappedPrimary, (), InPath>, State(app): State<App>) -> Result<Success> {
     remove::clear(&app.ports, &allowed.caller, &allowed.grant).await?;
     Ok(Success::new("Node deleted successfully. All user associations, sharing requests, and group memberships have been removed."))
 }

@@ -7,22 +7,18 @@
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use shared::{
-    access::{association::Association, role::RoleName},
+    access::association::Association,
     node::{
-        details::{AdminAccess, Metadata},
         filter::TagFilter,
         list::{self, Details, MAX_PAGE, Parts},
     },
-    params::Values,
 };
 use web::{
     App, Caller, Query, Result,
     extract::query::{OfNode, OfPage},
+    node::Node,
 };
-
-use super::presence::Status;
 
 /// Which nodes, and what of them.
 #[derive(Deserialize, JsonSchema)]
@@ -67,30 +63,6 @@ pub struct Reply {
     total: usize,
 }
 
-#[derive(Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the contract's names")]
-struct Node {
-    // Some clients read `id`, others `node_id`.
-    id: String,
-    node_id: String,
-    node_type: &'static str,
-    role: &'static str,
-    primary: bool,
-    is_matter: bool,
-    mapping_timestamp: i64,
-    metadata: Metadata,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tags: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    admin_access: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    config: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    params: Option<Values>,
-}
-
 /// The caller's nodes.
 pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): Query<Filter>) -> Result<Json<Reply>> {
     let with_details = filter.node_details == Some(true);
@@ -125,27 +97,7 @@ fn ids<'a>(associations: impl Iterator<Item = &'a Association>) -> Vec<String> {
 
 fn reply(details: Vec<Details>, next_id: Option<String>, filter: &Filter) -> Reply {
     let nodes = ids(details.iter().map(|details| &details.association));
-    let details = details.into_iter().map(|details| node(details, filter)).collect();
+    let with_tags = filter.show_tags != Some(false);
+    let details = details.into_iter().map(|details| Node::new(details, filter.parts(), with_tags)).collect();
     Reply { total: nodes.len(), nodes, node_details: Some(details), next_id }
-}
-
-fn node(details: Details, filter: &Filter) -> Node {
-    let Details { association, given, config, params, presence } = details;
-    let wanted = filter.parts();
-    let params = wanted.params.then(|| params.readable(config.as_ref()));
-    Node {
-        id: association.node.to_string(),
-        node_id: association.node.to_string(),
-        node_type: "rainmaker",
-        role: association.role.as_str(),
-        primary: association.role == RoleName::Primary,
-        is_matter: false,
-        mapping_timestamp: association.mapped_at,
-        metadata: given.metadata,
-        tags: (filter.show_tags != Some(false)).then_some(given.tags),
-        admin_access: given.admin_access.map(AdminAccess::as_str),
-        status: wanted.status.then(|| presence.into()),
-        config: config.filter(|_| wanted.config).map(|config| config.as_json().clone()),
-        params,
-    }
 }

@@ -2,36 +2,12 @@
 //! 103020.
 
 use axum::Json;
-use schemars::JsonSchema;
-use serde::Serialize;
 use shared::{
     Refusal,
     access::role::Secondary,
     node::presence::{self, Presence},
 };
-use web::{Allowed, Naming};
-
-/// `{"connectivity":{"connected":<bool>,"timestamp":<ms>}}`; `{"connectivity":{}}` of a node that never
-/// connected.
-#[derive(Serialize, JsonSchema)]
-pub struct Status {
-    connectivity: Connectivity,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Connectivity {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connected: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<i64>,
-}
-
-impl From<Presence> for Status {
-    fn from(presence: Presence) -> Self {
-        let (connected, timestamp) = presence.known.unzip();
-        Self { connectivity: Connectivity { connected, timestamp } }
-    }
-}
+use web::{Allowed, Naming, node::Status};
 
 /// How the node is named here.
 #[derive(Debug)]

@@ -1,0 +1,74 @@
+//! A node changes hands with the group in which it is: one batch, so it is always in one hand and never out of the group.
+
+use super::{TRIES, shift};
+use crate::{
+    Ports, Refusal, Result,
+    access::{
+        association::{self, Association},
+        holders::{self, Holders, MAX_SPOTS, Place, Spot, Spots},
+        role::RoleName,
+    },
+    id::{GroupId, NodeId, UserId},
+    mapping::history,
+    outbox::{self, News},
+    port::{
+        events::EventType,
+        table::{Key, Record, Write},
+    },
+};
+
+/// Gives the node to the other, if who gives it has put it into the group. It stays there, and in the groups inside; it leaves the
+/// other groups of who gives it, and those of the other's that exclude these. 1 batched get, 1 batch.
+pub(crate) async fn node(ports: &Ports, group: &GroupId, node: &NodeId, from: &UserId, to: &UserId) -> Result<()> {
+    let keys: Vec<Key> = std::iter::once(holders::key(node)).chain(history::before_key(ports, to, node)).collect();
+    for _ in 0..TRIES {
+        let mut records = ports.table.get_many(&keys).await?.into_iter();
+        let holders = Holders::of(records.next().flatten().as_ref())?;
+        if holders.spots.get(group).is_none_or(|spot| spot.by != *from) {
+            return Ok(());
+        }
+        let writes = writes(ports, group, node, (from, to), &holders, records.next().flatten().as_ref())?;
+        let left = News::of(EventType::NodeRemoved).node(node).users([from]);
+        let came = News::of(EventType::NodeAdded).node(node).users([to]).data("role", RoleName::Primary.as_str());
+        match outbox::write(ports, writes, [left, came]).await {
+            Err(error) if error.is_conflict() => {}
+            done => return done,
+        }
+    }
+    Err(Refusal::TooManyTries.into())
+}
+
+fn writes(
+    ports: &Ports,
+    group: &GroupId,
+    node: &NodeId,
+    (from, to): (&UserId, &UserId),
+    holders: &Holders,
+    before: Option<&Record>,
+) -> Result<Vec<Write>> {
+    let after = after(group, from, to, &holders.spots)?;
+    let owner = holders.owner.as_ref().map(|owner| if owner == from { to } else { owner });
+    let place = Place::plain(RoleName::Primary);
+    let mut writes = vec![holders.change_with(holders::key(node), &[(to, Some(&place)), (from, None)], owner, &after)?];
+    writes.extend(shift::between(node, &holders.spots, &after));
+    let association =
+        Association { node: node.clone(), role: place.role, sub_role: None, mapped_at: ports.clock.now(), groups: Vec::new() };
+    writes.extend([association::put(to, &association), association::delete(from, node)]);
+    if !holders.places().contains_key(to) {
+        writes.extend(history::begun(ports, to, [(node, before)]));
+    }
+    writes.extend(history::end(ports, from, node));
+    Ok(writes)
+}
+
+fn after(group: &GroupId, from: &UserId, to: &UserId, spots: &Spots) -> Result<Spots> {
+    let moves = |id: &GroupId, spot: &Spot| spot.by == *from && (id == group || spot.position.is_in(group));
+    let (moved, others): (Spots, Spots) = spots.clone().into_iter().partition(|(id, spot)| moves(id, spot));
+    let stays = |spot: &Spot| spot.by != *from && !(spot.by == *to && moved.values().any(|moved| moved.position.excludes(&spot.position)));
+    let mut after: Spots = others.into_iter().filter(|(_, spot)| stays(spot)).collect();
+    after.extend(moved.iter().map(|(id, spot)| (id.clone(), Spot { by: to.clone(), ..spot.clone() })));
+    if after.values().filter(|spot| spot.by == *to).count() > MAX_SPOTS {
+        return Err(Refusal::InvalidRequest(format!("a node is in at most {MAX_SPOTS} groups of a user")).into());
+    }
+    Ok(after)
+}

@@ -1,0 +1,126 @@
+//! A group goes, with all groups inside of it: first its nodes leave, then the groups inside, then itself. Should it end
+//! in between, the group is there with less in it, and the same again goes on.
+
+use super::{Group, leave, members, shift::nodes_key, tree::Tree};
+use crate::{
+    Ports, Refusal, Result,
+    access::{
+        holders::{self, Holders},
+        membership::{Changes, GroupGrant, Memberships},
+        role::{Primary, RoleName},
+    },
+    id::{GroupId, UserId},
+    outbox::{self, News},
+    port::{
+        events::EventType,
+        table::{Batch, MAX_WRITES, When, Write},
+    },
+};
+
+/// Groups inside whose users are looked at at once.
+const AT_ONCE: usize = 24;
+/// Groups that one user leaves in one batch.
+const OF_A_USER: usize = 40;
+/// Tries against nodes, groups and users that come at the same moment.
+const TRIES: usize = 20;
+
+/// Removes the group. For a group with neither nodes nor groups inside 4 gets, 1 batched get, 1 batch; 1 batch more for each
+/// 49 nodes, and 1 batched get and 1 batch for each 24 groups inside.
+pub async fn remove(ports: &Ports, grant: &GroupGrant<Primary>) -> Result<()> {
+    whole(ports, &grant.group().id).await
+}
+
+/// The user, whose account goes, leaves all groups; those that have no other primary user are removed.
+pub(crate) async fn all_of(ports: &Ports, user: &UserId) -> Result<()> {
+    for (group, membership) in Memberships::of(ports, user).await?.iter() {
+        let holders = Holders::of(ports.table.get(&holders::group_key(group)).await?.as_ref())?;
+        if membership.role == RoleName::Primary && holders.other_primaries(user).next().is_none() {
+            whole(ports, group).await?;
+        } else {
+            leave::group(ports, group, user).await?;
+        }
+    }
+    let empty = Write::Delete { key: Memberships::key(user), when: When::Always };
+    Ok(ports.table.write(Batch::of(empty)?).await.map(drop)?)
+}
+
+async fn whole(ports: &Ports, id: &GroupId) -> Result<()> {
+    for _ in 0..TRIES {
+        let Some(group) = ports.table.get(&Group::key(id)).await?.as_ref().map(Group::read).transpose()? else { return Ok(()) };
+        let nodes = members::of(ports, id).await?;
+        if !nodes.is_empty() {
+            members::take(ports, id, &nodes.into_keys().collect()).await?;
+        }
+        match end(ports, &group).await {
+            Err(error) if error.is_conflict() => {}
+            done => return done,
+        }
+    }
+    Err(Refusal::TooManyTries.into())
+}
+
+/// Groups that go in one batch, with the users who have them themselves.
+#[derive(Default)]
+struct Going {
+    groups: Vec<GroupId>,
+    users: Changes,
+    writes: Vec<Write>,
+}
+
+impl Going {
+    /// Also this one, if there is room.
+    fn with(&mut self, group: &GroupId, holders: &Holders) -> bool {
+        let mut users = self.users.clone();
+        for user in holders.users() {
+            users.set(user, group, None);
+        }
+        // Beside: the tree, the name, what is told.
+        let most = MAX_WRITES - 6;
+        if self.groups.len() >= OF_A_USER || self.writes.len() + 3 + users.len() > most {
+            return false;
+        }
+        self.users = users;
+        self.groups.push(group.clone());
+        let none = When::FieldEq("total".to_owned(), 0.into());
+        self.writes.extend([
+            Write::Delete { key: Group::key(group), when: none },
+            Write::Delete { key: nodes_key(group), when: When::Always },
+            holders.end(group),
+        ]);
+        true
+    }
+}
+
+/// Ends the group, which has no nodes; a conflict if anything has come into it.
+async fn end(ports: &Ports, group: &Group) -> Result<()> {
+    let outermost = group.outermost();
+    let tree_key = Tree::key(&outermost);
+    loop {
+        let tree = Tree::read(outermost.clone(), ports.table.get(&tree_key).await?.as_ref())?;
+        // The innermost first, so that none is left without the one around it.
+        let mut order = tree.inside(&group.id);
+        order.reverse();
+        order.push(group.id.clone());
+        let keys: Vec<_> = order.iter().take(AT_ONCE).map(holders::group_key).collect();
+        let mut going = Going::default();
+        for (group, record) in order.iter().zip(ports.table.get_many(&keys).await?) {
+            if !going.with(group, &Holders::of(record.as_ref())?) {
+                break;
+            }
+        }
+        let last = going.groups.len() == order.len();
+        let mut writes = going.writes;
+        writes.extend(going.users.writes()?);
+        if last && group.parent().is_none() {
+            writes.push(tree.delete());
+            writes.extend(group.named_by.as_ref().map(|user| group.name.free(user)));
+        } else {
+            writes.push(tree.without(&going.groups));
+        }
+        let news = last.then(|| News::of(EventType::GroupRemoved).data("group_id", group.id.as_str()).users(going.users.users()));
+        outbox::write(ports, writes, news).await?;
+        if last {
+            return Ok(());
+        }
+    }
+}

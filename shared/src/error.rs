@@ -217,6 +217,12 @@ pub enum Refusal {
     NotPrimaryOfGroups,
     #[error("a group that belongs to the user by a group around it can't be transferred alone")]
     NoTransferInside,
+    #[error("the user has no Matter fabric")]
+    NoFabric,
+    #[error("the group does not belong to the user")]
+    NotYourFabric,
+    #[error("type_entity needs a group_id beside it")]
+    TypeEntityAlone,
     /// Of the sharing of groups, which has numbers of its own for what nodes have, too.
     #[error("{0}")]
     OfGroups(Box<Refusal>),

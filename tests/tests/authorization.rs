@@ -16,6 +16,8 @@ use shared::{
 use tests::{Call, Cloud, NodeKey, PASSWORD, User};
 
 const NODE: &str = "node1";
+const NODES: &str = "/v1/user/nodes/sharing";
+const GROUPS: &str = "/v1/user/node_group/sharing";
 const AUTHORIZE: &str = "response_type=code&client_id=raincloud&redirect_uri=http://localhost/";
 /// Listed as public because they do something else without a token; a bad token is not taken for none.
 const EITHER: [&str; 2] = ["POST /claim/initiate", "POST /claim/verify"];
@@ -101,7 +103,9 @@ fn example(route: &str, owner: &User, key: &NodeKey, Made { request, group, grou
         "GET /v1/user/node_group" | "GET /v1/user/node_group/sharing/requests" | "GET /v1/admin/user2" | "GET /v1/admin/nodes" => call,
         "POST /v1/user/node_group" => call.json(&json!({ "group_name": "Home", "nodes": [NODE] })),
         "PUT /v1/user/node_group" => Call { uri: format!("{path}?group_id={group}"), ..call }.json(&json!({ "group_name": "House" })),
-        "GET /v1/user/node_group/sharing" | "DELETE /v1/user/node_group" => Call { uri: format!("{path}?group_id={group}"), ..call },
+        "GET /v1/user/node_group/node_acl" | "GET /v1/user/node_group/sharing" | "DELETE /v1/user/node_group" => {
+            Call { uri: format!("{path}?group_id={group}"), ..call }
+        }
         "PUT /v1/user/node_group/sharing" | "PUT /v1/user/node_group/sharing/requests" => {
             call.json(&json!({ "groups": [group], "user_name": "somebody@x.io" }))
         }
@@ -139,16 +143,33 @@ async fn cloud() -> (Cloud, User, NodeKey, Made) {
     cloud.share(&User { id: "somebody".to_owned(), access: String::new(), refresh: String::new() }, NODE).await;
     let offer = Call::put("/v1/user/nodes/sharing").json(&json!({ "nodes": [NODE], "user_name": "waiting@x.io" }));
     let request = cloud.call(offer.by(&owner.access)).await.expect(200)["request_id"].as_str().unwrap().to_owned();
-    let group = cloud.group(&owner, json!({ "group_name": "Our home" })).await;
+    let group = cloud.group(&owner, json!({ "group_name": "Our home", "is_matter": true, "nodes": [NODE] })).await;
     cloud.fleet.take();
     let offer = Call::put("/v1/user/node_group/sharing").json(&json!({ "groups": [group], "user_name": "waiting@x.io" }));
     let group_request = cloud.call(offer.by(&owner.access)).await.expect(200)["request_id"].as_str().unwrap().to_owned();
     (cloud, owner, key, Made { request, group, group_request })
 }
 
+/// Somebody with whom this was shared: nodes or groups.
+async fn guest(cloud: &Cloud, owner: &User, path: &str, mut offer: Value) -> User {
+    let guest = cloud.user("guest").await;
+    offer["user_name"] = "guest@x.io".into();
+    let told = cloud.call(Call::put(path).by(&owner.access).json(&offer)).await.expect(200);
+    let accept = json!({ "accept": true, "request_id": told["request_id"] });
+    cloud.call(Call::put(path).by(&guest.access).json(&accept)).await.expect(200);
+    cloud.fleet.take();
+    guest
+}
+
 async fn call_as(who: &str, route: &str) -> String {
     let (cloud, owner, key, made) = cloud().await;
     let call = example(route, &owner, &key, &made);
+    let (of_node, of_group) = (json!({ "nodes": [NODE] }), json!({ "groups": [made.group] }));
+    let shared = |path: &'static str, what: Value| guest(&cloud, &owner, path, what);
+    let with = |mut what: Value, name: &str, value: Value| {
+        what[name] = value;
+        what
+    };
     let call = match who {
         "nobody" => call,
         "nonsense" => call.by("not.a.token"),
@@ -158,14 +179,16 @@ async fn call_as(who: &str, route: &str) -> String {
         }
         "refresh" => call.by(&owner.refresh),
         "stranger" => call.by(&cloud.user("stranger").await.access),
-        "secondary" => {
-            let secondary = cloud.user("secondary").await;
-            cloud.share(&secondary, NODE).await;
-            call.by(&secondary.access)
-        }
+        "secondary" => call.by(&shared(NODES, of_node).await.access),
+        "secondary of home" => call.by(&shared(GROUPS, of_group).await.access),
+        "primary of home" => call.by(&shared(GROUPS, with(of_group, "primary", true.into())).await.access),
         "admin" => call.by(&cloud.admin("admin", Privilege::Admin).await.access),
         "super admin" => call.by(&cloud.admin("super", Privilege::SuperAdmin).await.access),
-        _ => call.by(&owner.access),
+        "primary" => call.by(&owner.access),
+        sub_role => {
+            let sub_role: u8 = sub_role.parse().expect("a role that is known");
+            call.by(&shared(NODES, with(of_node, "sub_role", sub_role.into())).await.access)
+        }
     };
     let answer = cloud.call(call).await;
     let published = cloud.fleet.take().len();
@@ -204,17 +227,29 @@ async fn only_the_listed_routes_answer_without_a_token() {
 
 #[tokio::test]
 async fn who_gets_what_is_as_written_down() {
-    let row = |cells: [&str; 7]| {
-        let [route, no_token, stranger, secondary, primary, admin, super_admin] = cells;
-        format!("{route:<46} {no_token:<12} {stranger:<12} {secondary:<12} {primary:<12} {admin:<12} {super_admin}\n")
+    const WHO: [&str; 8] = ["nobody", "stranger", "secondary", "secondary of home", "primary of home", "primary", "admin", "super admin"];
+    let row = |route: &str, cells: &[String]| {
+        let cells: Vec<_> = cells.iter().map(|cell| format!("{cell:<18}")).collect();
+        format!("{route:<46} {}", cells.concat()).trim_end().to_owned() + "\n"
     };
-    let mut table = vec![row(["route", "no token", "stranger", "secondary", "primary", "admin", "super admin"])];
+    let mut table = vec![row("route", &WHO.map(|who| if who == "nobody" { "no token" } else { who }.to_owned()))];
     for route in routes() {
         let mut cells = Vec::new();
-        for who in ["nobody", "stranger", "secondary", "primary", "admin", "super admin"] {
+        for who in WHO {
             cells.push(call_as(who, &route).await);
         }
-        table.push(row([&route, &cells[0], &cells[1], &cells[2], &cells[3], &cells[4], &cells[5]]));
+        table.push(row(&route, &cells));
     }
     expect_file!["../snapshots/authorization.txt"].assert_eq(&table.concat());
+}
+
+/// What a sub-role means is the application's affair.
+#[tokio::test]
+async fn no_sub_role_changes_what_a_secondary_user_may_do() {
+    for route in routes().iter().filter(|route| route.contains("/v1/user/nodes")) {
+        let without = call_as("secondary", route).await;
+        for sub_role in ["1", "2", "3", "4"] {
+            assert_eq!(call_as(sub_role, route).await, without, "{route} with sub-role {sub_role}");
+        }
+    }
 }

@@ -28,6 +28,7 @@ pub fn routes() -> Routes {
         .post("/v1/user/node_group", group::create::post, "Make a group, alone or inside of another")
         .put("/v1/user/node_group", group::change::put, "Change a group, or which nodes are in it")
         .delete("/v1/user/node_group", group::remove::delete, "Remove a group with all groups inside, or leave it")
+        .get("/v1/user/node_group/node_acl", group::acl::get, "Who may do what with the Matter nodes of the caller's fabrics")
         .get("/v1/user/node_group/sharing", sharing::list_groups::get, "Who has the caller's groups")
         .delete("/v1/user/node_group/sharing", sharing::revoke::groups, "Take groups from somebody, or give them up")
         .get("/v1/user/node_group/sharing/requests", sharing::requests::groups, "Offers of groups that wait for an answer or were declined")

@@ -8,10 +8,10 @@ use super::{
     shift::{Shift, nodes_key},
 };
 use crate::{
-    Ports, Refusal, Result,
+    Error, Ports, Refusal, Result,
     access::{
         holders::{self, Holders, MAX_ALL_SPOTS, MAX_SPOTS, Spot, Spots},
-        membership::GroupGrant,
+        membership::{self, GroupGrant},
         role::{Primary, RoleName},
     },
     id::{GroupId, NodeId, UserId},
@@ -27,6 +27,21 @@ pub async fn add(ports: &Ports, grant: &GroupGrant<Primary>, nodes: &[NodeId]) -
     // Who puts a node there is to have the group as long as the node is in it.
     let also = vec![grant.stands()?];
     rearrange(ports, &grant.group().id, &nodes, also, |group, holders| added(group, holders, grant.user())).await
+}
+
+/// Puts a node that is the user's now into a group of theirs, as [`add`]; where that can't be, it stays where it is.
+pub(crate) async fn settle(ports: &Ports, user: &UserId, group: &GroupId, node: &NodeId) -> Result<()> {
+    let settled = async {
+        let grant = membership::grants::<Primary>(ports, user, std::slice::from_ref(group)).await?.pop();
+        add(ports, &grant.unwrap_or(Err(Refusal::NoSuchGroup.into()))?, std::slice::from_ref(node)).await
+    };
+    match settled.await {
+        Err(Error::Refused(refusal)) => {
+            tracing::info!(%node, %group, %refusal, "a mapped node does not come into the group");
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// Takes nodes out of the group and of those inside of it; those that are not in it are no error. As [`add`].

@@ -19,6 +19,7 @@
 
 pub mod create;
 pub mod edit;
+pub mod fabric;
 pub(crate) mod hand_over;
 pub(crate) mod leave;
 pub mod list;

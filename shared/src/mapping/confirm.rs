@@ -1,7 +1,7 @@
 //! It is proved whose the node is: it changes hands. In a mapping by secret that is so when both halves are
 //! there.
 
-use super::{NodeHalf, UserHalf, history, node_half_key, request_key, user_half_key};
+use super::{Gift, NodeHalf, UserHalf, history, node_half_key, request_key, user_half_key};
 use crate::{
     Ports, Refusal, Result,
     access::{
@@ -9,6 +9,7 @@ use crate::{
         holders::Holders,
         role::RoleName,
     },
+    group::members,
     id::{NodeId, UserId},
     node::details,
     outbox::{self, News},
@@ -32,7 +33,7 @@ pub(super) struct Handover<'a> {
     /// Others leave even if the user is the owner already.
     pub(super) reset: bool,
     /// What they bring for the node.
-    pub(super) gift: &'a details::Change,
+    pub(super) gift: &'a Gift,
     /// What uses the proof up, each write under the condition that it is still there.
     pub(super) proof: Vec<Write>,
 }
@@ -80,7 +81,12 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
             if last { give(ports, handover, &holders, &leaving, keeps_shares).await? } else { clear(ports, handover, &holders, &leaving)? };
         let comes = last && holders.owner.as_ref() != Some(handover.user);
         match outbox::write(ports, writes, left(handover.node, &leaving).into_iter().chain(comes.then(|| came(handover)))).await {
-            Ok(()) if last => return Ok(Outcome::Done),
+            Ok(()) if last => {
+                if let Some(group) = &handover.gift.group {
+                    members::settle(ports, handover.user, group, handover.node).await?;
+                }
+                return Ok(Outcome::Done);
+            }
             Ok(()) => {}
             // Unless someone else used the proof up, only the node's users have changed.
             Err(error) if error.is_conflict() => {
@@ -130,7 +136,7 @@ async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, others:
         Association { node: (*node).clone(), role: RoleName::Primary, sub_role, mapped_at: ports.clock.now(), groups: Vec::new() };
     writes.push(association::put(user, &association));
     writes.extend(proof.iter().cloned());
-    writes.extend(details_of(ports, node, gift, keeps_shares).await?);
+    writes.extend(details_of(ports, node, &gift.details, keeps_shares).await?);
     writes.extend(note(ports, node, user, before.is_some()).await?);
     Ok(writes)
 }

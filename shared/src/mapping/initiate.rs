@@ -1,10 +1,10 @@
 //! The first step of a mapping by challenge: the challenge (contract `mqtt-and-node.md` §4.3).
 
-use super::{OUTCOME_SECONDS, request_key};
+use super::{Gift, OUTCOME_SECONDS, request_key};
 use crate::{
     Error, Ports, Refusal, Result,
     access::Caller,
-    id::RequestId,
+    id::{GroupId, RequestId},
     port::table::{Batch, Value, When, Write},
 };
 
@@ -27,10 +27,10 @@ pub struct Challenge {
     pub text: String,
 }
 
-/// A challenge for whichever node the caller has in hand. 1 write.
+/// A challenge for whichever node the caller has in hand, which may come into a group then. 1 write.
 ///
 /// Refusal: [`Refusal::InvalidTimeout`].
-pub async fn initiate(ports: &Ports, caller: &Caller, timeout: Option<i64>) -> Result<Challenge> {
+pub async fn initiate(ports: &Ports, caller: &Caller, timeout: Option<i64>, group: Option<GroupId>) -> Result<Challenge> {
     let seconds = match timeout.unwrap_or(DEFAULT_SECONDS) {
         0 => MAX_SECONDS,
         asked @ 1..=MAX_ASKED => asked.min(MAX_SECONDS),
@@ -39,6 +39,7 @@ pub async fn initiate(ports: &Ports, caller: &Caller, timeout: Option<i64>) -> R
     let request: RequestId = ports.ids.id().parse().map_err(|_| Error::Corrupt("generated id"))?;
     let text = ports.ids.id() + &ports.ids.id();
     let deadline = ports.clock.now() + seconds;
+    let group = Gift { group, ..Gift::default() }.group_field();
     let fields = [
         ("by", Value::from(BY_CHALLENGE)),
         ("challenge", text.as_str().into()),
@@ -48,7 +49,7 @@ pub async fn initiate(ports: &Ports, caller: &Caller, timeout: Option<i64>) -> R
     ];
     let put = Write::Put {
         key: request_key(caller.user_id(), &request),
-        fields: fields.map(|(name, value)| (name.to_owned(), value)).into(),
+        fields: fields.into_iter().chain(group).map(|(name, value)| (name.to_owned(), value)).collect(),
         expires: Some(deadline + OUTCOME_SECONDS),
         when: When::Absent,
     };

@@ -12,11 +12,11 @@
 //! | `users` | the same, by challenge | `{by: "challenge", challenge: "…", tries: 0, status: "requested", deadline: …}` | the node's answer, polling |
 //! | `users` | `user#<user>` / `history#<node>` | `{first: 1790000000, updated: 1790000000, count: 1, active: true}` | [`history`] |
 //! | `users` | `user#<user>` / `history` | `{total: 1}` | [`history`] |
-//! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…", gift: {"tags": […], "metadata": {…}}}` | the node's half, when it arrives |
+//! | `nodes` | `node#<node>` / `mapping#user#<user>` | `{request: "<request>", secret: "…", gift: {"tags": […], "metadata": {…}}, group: "<group>"}` | the node's half, when it arrives |
 //! | `nodes` | `node#<node>` / `mapping#node` | `{user: "<user>", secret: "…", reset: false}` | the user's half, when it arrives |
 //!
 //! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 2 gets
-//! and 1 batch more, a reset 1 get and 1 batch. The halves live for [`WINDOW_SECONDS`]. A challenge costs 1
+//! and 1 batch more, and what adding to a group costs, a reset 1 get and 1 batch. The halves live for [`WINDOW_SECONDS`]. A challenge costs 1
 //! write; its answer 1 write and 1 get, and then what confirming costs.
 
 mod confirm;
@@ -31,10 +31,11 @@ pub mod verify;
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    Refusal,
-    id::{NodeId, RequestId, UserId},
+    Ports, Refusal, Result,
+    access::{Caller, membership, role::Primary},
+    id::{GroupId, NodeId, RequestId, UserId},
     node::{self, details},
-    port::table::{Key, Record},
+    port::table::{Key, Record, Value},
     user,
 };
 
@@ -52,7 +53,7 @@ struct UserHalf {
     request: RequestId,
     secret: String,
     /// What the node gets when it is the user's.
-    gift: details::Change,
+    gift: Gift,
 }
 
 /// What the node's side knows.
@@ -66,7 +67,8 @@ struct NodeHalf {
 
 impl UserHalf {
     fn read(user: &UserId, record: &Record) -> Option<Self> {
-        let gift = record.json("gift").map_or(Some(details::Change::default()), details::Change::from_json)?;
+        let details = record.json("gift").map_or(Some(details::Change::default()), details::Change::from_json)?;
+        let gift = Gift { details, group: Gift::group_of(record) };
         Some(Self { user: user.clone(), request: record.str("request")?.parse().ok()?, secret: record.str("secret")?.to_owned(), gift })
     }
 }
@@ -86,9 +88,34 @@ impl NodeHalf {
     }
 }
 
-/// Refuses a group into which the node should come: users put a node into groups when it is theirs.
-pub fn no_group(group_id: Option<&str>) -> Result<(), Refusal> {
-    if group_id.is_some_and(|id| !id.is_empty()) { Err(Refusal::NoSuchGroup) } else { Ok(()) }
+/// What a node gets when it is the user's.
+#[derive(Clone, Debug, Default)]
+pub struct Gift {
+    /// Tags and metadata.
+    pub details: details::Change,
+    /// A group of the user's, into which it comes; if the group is not there by then, or not theirs, it comes into none.
+    pub group: Option<GroupId>,
+}
+
+impl Gift {
+    fn group_of(record: &Record) -> Option<GroupId> {
+        record.str("group").and_then(|group| group.parse().ok())
+    }
+
+    /// The field by which the group is kept.
+    fn group_field(&self) -> Option<(&'static str, Value)> {
+        self.group.as_ref().map(|group| ("group", group.as_str().into()))
+    }
+}
+
+/// The group, of which the caller must be a primary user. 1 batched get, if there is one.
+///
+/// Refusals: [`Refusal::NoSuchGroup`], [`Refusal::SharedGroup`].
+pub async fn group(ports: &Ports, caller: &Caller, id: Option<&str>) -> Result<Option<GroupId>> {
+    let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(None) };
+    let id = id.parse().map_err(|_| Refusal::NoSuchGroup)?;
+    membership::grant::<Primary>(ports, caller, &id).await?;
+    Ok(Some(id))
 }
 
 fn request_key(user: &UserId, request: &RequestId) -> Key {

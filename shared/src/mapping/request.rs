@@ -1,11 +1,10 @@
 //! The user's half: an app asks for a node to be mapped.
 
-use super::{MAX_SECRET, NodeHalf, OUTCOME_SECONDS, UserHalf, WINDOW_SECONDS, confirm, node_half_key, request_key, user_half_key};
+use super::{Gift, MAX_SECRET, NodeHalf, OUTCOME_SECONDS, UserHalf, WINDOW_SECONDS, confirm, node_half_key, request_key, user_half_key};
 use crate::{
     Error, Ports, Refusal, Result,
     access::Caller,
     id::{NodeId, RequestId},
-    node::details,
     port::table::{Batch, Key, Merge, Record, Value, When, Write},
 };
 
@@ -15,7 +14,7 @@ const TRIES: usize = 3;
 /// Notes the request, confirms it if the node's half is there already, and returns its id for polling.
 /// A request of the same user for the same node that still waits is discarded. The gift is the node's when
 /// it is the user's.
-pub async fn request(ports: &Ports, caller: &Caller, node: &NodeId, secret: &str, gift: details::Change) -> Result<RequestId> {
+pub async fn request(ports: &Ports, caller: &Caller, node: &NodeId, secret: &str, gift: Gift) -> Result<RequestId> {
     if secret.trim().is_empty() {
         return Err(Refusal::SecretKeyBlank.into());
     }
@@ -49,8 +48,9 @@ fn note(ports: &Ports, node: &NodeId, half: &UserHalf, before: Option<&Record>) 
     };
     let request = vec![("node", node.as_str().into()), ("status", "requested".into()), ("deadline", deadline.into())];
     let mut own = vec![("request", half.request.as_str().into()), ("secret", half.secret.as_str().into())];
-    if !half.gift.is_empty() {
-        own.push(("gift", Value::Json(half.gift.to_json()?)));
+    own.extend(half.gift.group_field());
+    if !half.gift.details.is_empty() {
+        own.push(("gift", Value::Json(half.gift.details.to_json()?)));
     }
     let unchanged = before.map_or(When::Absent, |record| When::Version(record.version));
     let mut writes = vec![

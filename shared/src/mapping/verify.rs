@@ -4,6 +4,7 @@
 use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::{
+    Gift,
     confirm::{self, Handover, Outcome},
     initiate::BY_CHALLENGE,
     poll::Status,
@@ -12,11 +13,8 @@ use super::{
 use crate::{
     Ports, Refusal, Result,
     access::{Caller, Grant},
-    id::{NodeId, RequestId},
-    node::{
-        certificate::{self, Registration},
-        details,
-    },
+    id::{GroupId, NodeId, RequestId},
+    node::certificate::{self, Registration},
     port::table::{Batch, Key, Merge, Record, When, Write},
 };
 
@@ -29,16 +27,10 @@ const TRIES: i64 = 5;
 ///
 /// Refusals: [`Refusal::NoMappingRequest`], [`Refusal::MappingTimedOut`], [`Refusal::AlreadyMapped`],
 /// [`Refusal::MappingEnded`], [`Refusal::NoSuchNode`], [`Refusal::WrongResponse`].
-pub async fn verify(
-    ports: &Ports,
-    caller: &Caller,
-    request: &RequestId,
-    node: &NodeId,
-    response: &str,
-    gift: &details::Change,
-) -> Result<()> {
+pub async fn verify(ports: &Ports, caller: &Caller, request: &RequestId, node: &NodeId, response: &str, mut gift: Gift) -> Result<()> {
     let key = request_key(caller.user_id(), request);
-    let challenge = take_try(ports, &key).await?;
+    let (challenge, group) = take_try(ports, &key).await?;
+    gift.group = gift.group.or(group);
     let itself = Grant::trusted_because("whether the node signed is what is checked", node.clone());
     let registration = certificate::of(ports, &itself).await?.ok_or(Refusal::NoSuchNode)?;
     let signature = HEXLOWER_PERMISSIVE.decode(response.as_bytes()).map_err(|_| Refusal::WrongResponse)?;
@@ -50,7 +42,7 @@ pub async fn verify(
         // Not revoked meanwhile, and the key is still the node's.
         Write::Check { key: Registration::key(node), when: When::Version(registration.version) },
     ];
-    match confirm::hand_over(ports, &Handover { node, user: caller.user_id(), reset: false, gift, proof }).await? {
+    match confirm::hand_over(ports, &Handover { node, user: caller.user_id(), reset: false, gift: &gift, proof }).await? {
         Outcome::Done => Ok(()),
         Outcome::ProofGone => {
             let request = ports.table.get(&key).await?.ok_or(Refusal::NoMappingRequest)?;
@@ -64,9 +56,9 @@ fn waits() -> When {
     When::FieldEq("status".to_owned(), "requested".into())
 }
 
-/// The challenge, if it waits for an answer. The try is counted before the answer is looked at; one too many
+/// The challenge, if it waits for an answer, and the group for the node. The try is counted before the answer is looked at; one too many
 /// ends the request.
-async fn take_try(ports: &Ports, key: &Key) -> Result<String> {
+async fn take_try(ports: &Ports, key: &Key) -> Result<(String, Option<GroupId>)> {
     let by_challenge = When::FieldEq("by".to_owned(), BY_CHALLENGE.into());
     let count = Merge::new(key.clone()).add("tries", 1).when(by_challenge);
     let request = match ports.table.write(Batch::of(Write::Merge(count))?).await {
@@ -82,7 +74,7 @@ async fn take_try(ports: &Ports, key: &Key) -> Result<String> {
         }
         return Err(Refusal::MappingEnded.into());
     }
-    Ok(challenge.to_owned())
+    Ok((challenge.to_owned(), Gift::group_of(&request)))
 }
 
 /// The challenge of a request that takes an answer.

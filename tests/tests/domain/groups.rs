@@ -594,3 +594,49 @@ async fn a_node_that_is_added_while_it_changes_hands_is_in_no_group_of_its_forme
         cloud.map(&user, "n1").await;
     }
 }
+
+#[tokio::test]
+async fn a_node_comes_into_the_group_that_was_named_when_it_was_mapped() {
+    let (cloud, user) = lit().await;
+    let other = cloud.user("b").await;
+    let (home, theirs) = (home(&cloud, &user, "Home").await, self::home(&cloud, &other, "Home").await);
+    let map = |group: &str| {
+        let body = json!({ "node_id": "n9", "secret_key": "s3cret", "operation": "add", "group_id": group });
+        cloud.call(Call::put("/v1/user/nodes/mapping").by(&user.access).json(&body))
+    };
+    let half = json!({ "node_id": "n9", "user_id": user.id, "secret_key": "s3cret" }).to_string();
+    for group in [theirs.as_str(), "gone", "a/b"] {
+        map(group).await.expect_failure(400, 108_023);
+    }
+    map(&home).await.expect(200);
+    assert_eq!(nodes(&cloud, &user, &home).await, json!([]));
+    cloud.publish("n9", "user/mapping", &half).await.unwrap();
+    assert_eq!(nodes(&cloud, &user, &home).await, json!(["n9"]));
+    // A group that is gone by then keeps nobody from their node.
+    cloud.map(&other, "n9").await;
+    map(&home).await.expect(200);
+    delete(&cloud, &user, &home).await.expect(200);
+    cloud.publish("n9", "user/mapping", &half).await.unwrap();
+    assert_eq!(one_node(&cloud, &user, "n9").await["role"], "primary");
+}
+
+async fn one_node(cloud: &Cloud, user: &User, node: &str) -> Value {
+    let told = cloud.call(Call::get(&format!("/v1/user/nodes?node_id={node}")).by(&user.access)).await.expect(200);
+    told["node_details"][0].clone()
+}
+
+#[tokio::test]
+async fn of_the_nodes_of_fabrics_nothing_is_to_be_said_yet() {
+    let (cloud, user) = lit().await;
+    let other = cloud.user("b").await;
+    let acl = |user: &User, query: &str| cloud.call(Call::get(&format!("{PATH}/node_acl?{query}")).by(&user.access));
+    acl(&user, "").await.expect_failure(400, 108_117);
+    let home = home(&cloud, &user, "Home").await;
+    acl(&user, &format!("group_id={home}")).await.expect_failure(400, 108_117);
+    let fabric = cloud.group(&user, json!({ "group_name": "Fabric", "is_matter": true })).await;
+    for query in [String::new(), format!("group_id={fabric}"), format!("group_id={fabric}&type_entity=NODE_ACL_ADMIN_1")] {
+        assert_eq!(acl(&user, &query).await.expect(200), json!({ "fabric_node_acl": [] }));
+    }
+    acl(&user, "type_entity=NODE_ACL_ADMIN_1").await.expect_failure(400, 108_119);
+    acl(&other, &format!("group_id={fabric}")).await.expect_failure(400, 108_118);
+}

@@ -1,5 +1,6 @@
 //! Groups of nodes.
 
+pub mod acl;
 pub mod change;
 pub mod create;
 pub mod list;

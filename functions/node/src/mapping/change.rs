@@ -1,6 +1,6 @@
 //! `PUT /v1/user/nodes/mapping` (contract `clients.md` A4): `add` notes the user's half and answers
 //! with the id to poll, `remove` takes the node from the caller. Errors: 100006, 100009, 100036, 103003 to
-//! 103006, 103013, 105046, 108023.
+//! 103006, 103013, 105046, 108023, 108056.
 
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use shared::{
         role::Mapped,
     },
     id::NodeId,
-    mapping::{self, remove, request},
+    mapping::{self, Gift, remove, request},
     node::details::{Change, Metadata},
 };
 use web::{App, Body, Caller, Result, reply::Success};
@@ -45,8 +45,8 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, Body(body): Bod
     let node: NodeId = node.parse().map_err(|_| Refusal::InvalidNodeId)?;
     match body.operation.as_deref() {
         Some("add") => {
-            mapping::no_group(body.group_id.as_deref())?;
-            let gift = Change::new(body.tags.unwrap_or_default(), body.metadata.as_deref(), None)?;
+            let group = mapping::group(&app.ports, &caller, body.group_id.as_deref()).await?;
+            let gift = Gift { details: Change::new(body.tags.unwrap_or_default(), body.metadata.as_deref(), None)?, group };
             let id = request::request(&app.ports, &caller, &node, &body.secret_key.unwrap_or_default(), gift).await?;
             let success = Success::new("User node mapping request was added");
             Ok(Json(Reply { success, request_id: Some(id.to_string()) }))

@@ -25,8 +25,6 @@ pub enum EventType {
     NodeShareDeclined,
     /// An offer of nodes was withdrawn, or they were taken back.
     NodeShareRevoked,
-    /// A user gave up a node that was shared with them.
-    NodeShareLeft,
     /// Groups were offered to a user.
     GroupShared,
     /// A user accepted groups.
@@ -45,14 +43,13 @@ pub enum EventType {
 
 impl EventType {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::NodeAdded,
         Self::NodeRemoved,
         Self::NodeShared,
         Self::NodeShareAccepted,
         Self::NodeShareDeclined,
         Self::NodeShareRevoked,
-        Self::NodeShareLeft,
         Self::GroupShared,
         Self::GroupShareAccepted,
         Self::GroupShareDeclined,
@@ -71,7 +68,6 @@ impl EventType {
             Self::NodeShareAccepted => "rmaker.event.user_node_sharing_accepted",
             Self::NodeShareDeclined => "rmaker.event.user_node_sharing_declined",
             Self::NodeShareRevoked => "rmaker.event.user_node_sharing_revoked",
-            Self::NodeShareLeft => "rmaker.event.user_node_sharing_left",
             Self::GroupShared => "rmaker.event.user_node_group_sharing_add",
             Self::GroupShareAccepted => "rmaker.event.user_node_group_sharing_accepted",
             Self::GroupShareDeclined => "rmaker.event.user_node_group_sharing_declined",

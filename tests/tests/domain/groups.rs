@@ -599,7 +599,7 @@ async fn a_node_that_is_added_while_it_changes_hands_is_in_no_group_of_its_forme
 async fn a_node_comes_into_the_group_that_was_named_when_it_was_mapped() {
     let (cloud, user) = lit().await;
     let other = cloud.user("b").await;
-    let (home, theirs) = (home(&cloud, &user, "Home").await, self::home(&cloud, &other, "Home").await);
+    let (home, theirs) = (home(&cloud, &user, "Home").await, home(&cloud, &other, "Home").await);
     let map = |group: &str| {
         let body = json!({ "node_id": "n9", "secret_key": "s3cret", "operation": "add", "group_id": group });
         cloud.call(Call::put("/v1/user/nodes/mapping").by(&user.access).json(&body))

@@ -138,15 +138,15 @@ pub async fn grants<R: Role, L: Load>(ports: &Ports, caller: &Caller, nodes: Vec
     Ok(found.into_iter().map(|found| found.admit(ports)).collect())
 }
 
-/// What each of these users is to each of these nodes, if anything, as `own` says of the nodes themselves. 1 batched get, if any has
-/// a node not itself.
-pub(crate) async fn or_through_groups(
+/// What each of these users is to each of these nodes, if anything, as `own` says of the nodes themselves. 1 batched get, if that
+/// does not suffice for the role of any.
+pub(crate) async fn or_through_groups<R: Role>(
     ports: &Ports,
     pairs: &[(UserId, NodeId)],
     own: Vec<Option<Record>>,
 ) -> Result<Vec<Option<Association>>> {
     let mut found = own.iter().map(|record| record.as_ref().map(Association::read).transpose()).collect::<Result<Vec<_>>>()?;
-    let short = pairs.iter().zip(&mut found).filter(|(_, own)| own.is_none());
+    let short = pairs.iter().zip(&mut found).filter(|(_, own)| !own.as_ref().is_some_and(R::suffices));
     through_groups(ports, short.map(|((user, node), own)| (user, node, own)).collect()).await?;
     Ok(found)
 }

@@ -233,7 +233,7 @@ impl Holders {
 
     /// The writes by which the groups into which the user has put the node have it no more: two for each.
     pub(crate) fn vacated(&self, node: &NodeId, user: &UserId) -> Vec<Write> {
-        self.spots_by(user).flat_map(|group| shift::out(group, node)).collect()
+        shift::out(self.spots_by(user).map(|group| (group, node)))
     }
 
     /// Those of these users who can leave in one batch, of as many writes at most, with so many beside for each of them.

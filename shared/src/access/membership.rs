@@ -108,6 +108,12 @@ impl Memberships {
         self.groups.get(group).copied()
     }
 
+    /// The check that these, which are the user's, still say the same of the group.
+    pub(crate) fn stands(&self, user: &UserId, group: &GroupId) -> Result<Write> {
+        let membership = self.of_group(group).ok_or(Refusal::NotYourGroups)?;
+        Ok(Write::Check { key: Self::key(user), when: When::FieldEq(group.to_string(), membership.text()?) })
+    }
+
     /// Holds as long as none of it changes.
     pub(crate) fn unchanged(&self) -> When {
         self.version.map_or(When::Absent, When::Version)
@@ -246,6 +252,12 @@ impl<R: Role> GroupGrant<R> {
 /// Refusals: [`Refusal::NoSuchGroup`], also for the groups of others; [`Refusal::SharedGroup`] where the caller's role is too weak.
 pub async fn grant<R: Role>(ports: &Ports, caller: &Caller, id: &GroupId) -> Result<GroupGrant<R>> {
     grants(ports, caller.user_id(), std::slice::from_ref(id)).await?.pop().unwrap_or(Err(Refusal::NoSuchGroup.into()))
+}
+
+/// The same grant, as it stands now. 1 batched get.
+pub(crate) async fn again<R: Role>(ports: &Ports, grant: &GroupGrant<R>) -> Result<GroupGrant<R>> {
+    let found = grants(ports, &grant.user, std::slice::from_ref(&grant.group.id)).await?.pop();
+    found.unwrap_or(Err(Refusal::NoSuchGroup.into()))
 }
 
 /// The user's grants for these groups, in their order. 1 batched get.

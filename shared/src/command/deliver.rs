@@ -7,7 +7,10 @@ use bytes::Bytes;
 use super::{Command, Status, TRIES, WAITING, command_key, message};
 use crate::{
     Ports, Refusal, Result,
-    access::{Grant, association, grant, role::Itself},
+    access::{
+        Grant, association, grant,
+        role::{Itself, Strongest},
+    },
     id::{NodeId, RequestId, UserId},
     node,
     port::table::{Batch, Cursor, Key, Query, Record, TableId, Write},
@@ -67,7 +70,7 @@ async fn sort(ports: &Ports, node: &NodeId, waiting: &[Record]) -> Result<(Vec<(
     let mut records = ports.table.get_many(&keys).await?;
     let associations = records.split_off(records.len() - users.len());
     let pairs: Vec<_> = users.into_iter().map(|user| (user, node.clone())).collect();
-    let associations = grant::or_through_groups(ports, &pairs, associations).await?;
+    let associations = grant::or_through_groups::<Strongest>(ports, &pairs, associations).await?;
     let roles: BTreeMap<_, _> = pairs.into_iter().map(|(user, _)| user).zip(associations).collect();
     let (mut due, mut lost) = (Vec::new(), Vec::new());
     for record in records.iter().flatten() {

@@ -142,7 +142,7 @@ async fn asked_by(
     let mut commands = ports.table.get_many(&keys).await?;
     let own = commands.split_off(entries.len());
     let pairs: Vec<_> = entries.iter().take(own.len()).map(|(_, (_, node))| (by.user.clone(), node.clone())).collect();
-    let associations = grant::or_through_groups(ports, &pairs, own).await?;
+    let associations = grant::or_through_groups::<Secondary>(ports, &pairs, own).await?;
     let now = ports.clock.now();
     let mut found = Vec::with_capacity(entries.len());
     for (index, ((sort, _), command)) in entries.into_iter().zip(commands).enumerate() {

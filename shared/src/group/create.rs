@@ -59,7 +59,7 @@ pub async fn create(ports: &Ports, caller: &Caller, parent: Option<&GroupGrant<P
     let parent = parent.map(GroupGrant::group);
     let group = group_of(ports, caller, parent, &new)?;
     if !new.nodes.is_empty() {
-        members::check(ports, caller.user_id(), &group, &new.nodes).await?;
+        members::check(ports, caller.user_id(), &group, &new.nodes, true).await?;
     }
     match parent {
         None => alone(ports, caller, &group).await?,

@@ -74,7 +74,7 @@ pub async fn edit(ports: &Ports, caller: &Caller, grant: &GroupGrant<Primary>, c
                 done => drop(done?),
             }
         }
-        if change.kind.is_some() || change.exclusive.is_some() {
+        if before.position != after.position || change.exclusive == Some(true) {
             members::replace(ports, &before.id).await?;
         }
         return Ok(());

@@ -27,6 +27,14 @@ pub(crate) async fn group(ports: &Ports, group: &GroupId, user: &UserId) -> Resu
     end(ports, group, user, None, vec![told]).await
 }
 
+/// Refusals: [`Refusal::SharedByParent`] if the user has the group, but not by itself; [`Refusal::SoleOwnerStays`].
+pub(crate) fn may(holders: &Holders, user: &UserId) -> Result<()> {
+    let Some(place) = holders.places().get(user) else { return Err(Refusal::SharedByParent.into()) };
+    // A group inside of others has an owner by those.
+    let alone = place.role == RoleName::Primary && holders.owner.is_some() && holders.other_primaries(user).next().is_none();
+    if alone { Err(Refusal::SoleOwnerStays.into()) } else { Ok(()) }
+}
+
 /// The user has the group no more, or only in this place, which is that of a secondary user.
 pub(crate) async fn end(ports: &Ports, id: &GroupId, user: &UserId, place: Option<&Place>, news: Vec<News>) -> Result<()> {
     for _ in 0..TRIES {

@@ -1,5 +1,6 @@
 //! Nodes come into groups and leave them. A node comes into a group that is in no other by a primary user who has the node
-//! itself; into a group inside of that it comes from the group around it, by any primary user of the group.
+//! itself; into a group inside of that it comes from the group around it, by a primary user of that one, or by one of
+//! both the group and the node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,9 +25,20 @@ use crate::{
 /// Refusals: [`Refusal::NumberOfNodes`], [`Refusal::NodesNotMapped`], [`Refusal::NotInParentGroup`].
 pub async fn add(ports: &Ports, grant: &GroupGrant<Primary>, nodes: &[NodeId]) -> Result<()> {
     let nodes = checked(nodes)?;
-    // Who puts a node there is to have the group as long as the node is in it.
-    let also = vec![grant.stands()?];
-    rearrange(ports, &grant.group().id, &nodes, also, |group, holders| added(group, holders, grant.user())).await
+    let mut newer = None;
+    for _ in 0..TRIES {
+        let grant = newer.as_ref().unwrap_or(grant);
+        // Who puts a node there is to have the group as long as the node is in it.
+        let also = vec![grant.stands()?];
+        let id = grant.group().id.clone();
+        let plan = |group: &Group, holders: &Holders| added(group, holders, grant.user(), !grant.is_direct());
+        match rearrange(ports, &id, &nodes, also, plan).await {
+            // Perhaps only another's place at it has changed.
+            Err(Error::Refused(Refusal::NoSuchGroup)) => newer = Some(membership::again(ports, grant).await?),
+            done => return done,
+        }
+    }
+    Err(Refusal::TooManyTries.into())
 }
 
 /// Puts a node that is the user's now into a group of theirs, as [`add`]; where that can't be, it stays where it is.
@@ -51,11 +63,16 @@ pub async fn remove(ports: &Ports, grant: &GroupGrant<Primary>, nodes: &[NodeId]
     take(ports, &grant.group().id, &checked(nodes)?).await
 }
 
-/// Could these nodes be put by the user into the group, if it were there? 1 batched get.
-pub(super) async fn check(ports: &Ports, user: &UserId, group: &Group, nodes: &[NodeId]) -> Result<()> {
+/// Refuses what [`add`] would refuse. 1 batched get.
+pub async fn could_add(ports: &Ports, grant: &GroupGrant<Primary>, nodes: &[NodeId]) -> Result<()> {
+    check(ports, grant.user(), grant.group(), nodes, !grant.is_direct()).await
+}
+
+/// Could these nodes be put by the user into the group, if it were there? With `around` they have one around it. 1 batched get.
+pub(super) async fn check(ports: &Ports, user: &UserId, group: &Group, nodes: &[NodeId], around: bool) -> Result<()> {
     let keys: Vec<_> = checked(nodes)?.iter().map(holders::key).collect();
     for record in ports.table.get_many(&keys).await? {
-        added(group, &Holders::of(record.as_ref())?, user)?;
+        added(group, &Holders::of(record.as_ref())?, user, around)?;
     }
     Ok(())
 }
@@ -99,15 +116,16 @@ fn checked(nodes: &[NodeId]) -> Result<BTreeSet<NodeId>> {
     if (1..=MAX_CHANGED).contains(&nodes.len()) { Ok(nodes.iter().cloned().collect()) } else { Err(Refusal::NumberOfNodes.into()) }
 }
 
-/// Where the node is when the user has put it into the group.
-fn added(group: &Group, holders: &Holders, user: &UserId) -> Result<Spots> {
+/// Where the node is when the user has put it into the group. Who has only a group inside of others puts there no more of their
+/// nodes: that would give it to them.
+fn added(group: &Group, holders: &Holders, user: &UserId, around: bool) -> Result<Spots> {
     if holders.spots.contains_key(&group.id) {
         return Ok(holders.spots.clone());
     }
     let by = match group.parent() {
-        Some(parent) => &holders.spots.get(&parent).ok_or(Refusal::NotInParentGroup)?.by,
+        Some(parent) if around || holders.has(user, RoleName::Primary) => &holders.spots.get(&parent).ok_or(Refusal::NotInParentGroup)?.by,
         None if holders.has(user, RoleName::Primary) => user,
-        None => return Err(Refusal::NodesNotMapped.into()),
+        _ => return Err(Refusal::NodesNotMapped.into()),
     };
     let after = placed(group, by, &holders.spots);
     if after.values().filter(|spot| spot.by == *by).count() > MAX_SPOTS || after.len() > MAX_ALL_SPOTS {

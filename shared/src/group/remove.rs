@@ -3,7 +3,7 @@
 
 use super::{Group, leave, members, shift::nodes_key, tree::Tree};
 use crate::{
-    Ports, Refusal, Result,
+    Error, Ports, Refusal, Result,
     access::{
         holders::{self, Holders},
         membership::{Changes, GroupGrant, Memberships},
@@ -30,14 +30,21 @@ pub async fn remove(ports: &Ports, grant: &GroupGrant<Primary>) -> Result<()> {
     whole(ports, &grant.group().id).await
 }
 
-/// The user, whose account goes, leaves all groups; those that have no other primary user are removed.
+/// The user, whose account goes, leaves all groups; those that are in no other and have no other primary user are removed.
 pub(crate) async fn all_of(ports: &Ports, user: &UserId) -> Result<()> {
-    for (group, membership) in Memberships::of(ports, user).await?.iter() {
-        let holders = Holders::of(ports.table.get(&holders::group_key(group)).await?.as_ref())?;
-        if membership.role == RoleName::Primary && holders.other_primaries(user).next().is_none() {
-            whole(ports, group).await?;
-        } else {
-            leave::group(ports, group, user).await?;
+    for (id, membership) in Memberships::of(ports, user).await?.iter() {
+        let records = ports.table.get_many(&[Group::key(id), holders::group_key(id)]).await?;
+        let [Some(group), holders] = records.as_slice() else { continue };
+        let (group, holders) = (Group::read(group)?, Holders::of(holders.as_ref())?);
+        let alone = group.parent().is_none() && holders.other_primaries(user).next().is_none();
+        if membership.role == RoleName::Primary && alone {
+            whole(ports, id).await?;
+            continue;
+        }
+        match leave::group(ports, id, user).await {
+            // It, or what they had of it, has gone meanwhile.
+            Err(Error::Refused(Refusal::NoSuchGroup | Refusal::GroupNotShared | Refusal::SharedByParent)) => {}
+            left => left?,
         }
     }
     let empty = Write::Delete { key: Memberships::key(user), when: When::Always };
@@ -45,18 +52,31 @@ pub(crate) async fn all_of(ports: &Ports, user: &UserId) -> Result<()> {
 }
 
 async fn whole(ports: &Ports, id: &GroupId) -> Result<()> {
-    for _ in 0..TRIES {
+    for tried in 0..TRIES {
+        empty(ports, id).await?;
         let Some(group) = ports.table.get(&Group::key(id)).await?.as_ref().map(Group::read).transpose()? else { return Ok(()) };
-        let nodes = members::of(ports, id).await?;
-        if !nodes.is_empty() {
-            members::take(ports, id, &nodes.into_keys().collect()).await?;
+        if group.total != 0 {
+            continue;
         }
         match end(ports, &group).await {
             Err(error) if error.is_conflict() => {}
             done => return done,
         }
+        if tried > 0 {
+            // A node leaves the groups inside with the group; but nobody is to find one there that can't be removed.
+            let outermost = group.outermost();
+            let tree = Tree::read(outermost.clone(), ports.table.get(&Tree::key(&outermost)).await?.as_ref())?;
+            for inside in tree.inside(id) {
+                empty(ports, &inside).await?;
+            }
+        }
     }
     Err(Refusal::TooManyTries.into())
+}
+
+async fn empty(ports: &Ports, group: &GroupId) -> Result<()> {
+    let nodes = members::of(ports, group).await?;
+    if nodes.is_empty() { Ok(()) } else { members::take(ports, group, &nodes.into_keys().collect()).await }
 }
 
 /// Groups that go in one batch, with the users who have them themselves.
@@ -68,8 +88,8 @@ struct Going {
 }
 
 impl Going {
-    /// Also this one, if there is room.
-    fn with(&mut self, group: &GroupId, holders: &Holders) -> bool {
+    /// Also this one, if there is room, and as long as this holds.
+    fn with(&mut self, group: &GroupId, holders: &Holders, when: When) -> bool {
         let mut users = self.users.clone();
         for user in holders.users() {
             users.set(user, group, None);
@@ -81,9 +101,8 @@ impl Going {
         }
         self.users = users;
         self.groups.push(group.clone());
-        let none = When::FieldEq("total".to_owned(), 0.into());
         self.writes.extend([
-            Write::Delete { key: Group::key(group), when: none },
+            Write::Delete { key: Group::key(group), when },
             Write::Delete { key: nodes_key(group), when: When::Always },
             holders.end(group),
         ]);
@@ -91,7 +110,7 @@ impl Going {
     }
 }
 
-/// Ends the group, which has no nodes; a conflict if anything has come into it.
+/// Ends the group, which had no nodes a moment ago; a conflict if anything comes into it, or it changes otherwise.
 async fn end(ports: &Ports, group: &Group) -> Result<()> {
     let outermost = group.outermost();
     let tree_key = Tree::key(&outermost);
@@ -103,8 +122,10 @@ async fn end(ports: &Ports, group: &Group) -> Result<()> {
         order.push(group.id.clone());
         let keys: Vec<_> = order.iter().take(AT_ONCE).map(holders::group_key).collect();
         let mut going = Going::default();
-        for (group, record) in order.iter().zip(ports.table.get_many(&keys).await?) {
-            if !going.with(group, &Holders::of(record.as_ref())?) {
+        for (id, record) in order.iter().zip(ports.table.get_many(&keys).await?) {
+            // The group itself as it was read, since its name goes, too; and nothing is in any.
+            let same = if *id == group.id { group.unchanged() } else { When::FieldEq("total".to_owned(), 0.into()) };
+            if !going.with(id, &Holders::of(record.as_ref())?, same) {
                 break;
             }
         }

@@ -18,17 +18,20 @@ pub(crate) fn nodes_key(group: &GroupId) -> Key {
     key(group, NODES)
 }
 
-/// The writes by which the node is not in the group any more, beside those of the node's own record.
-pub(crate) fn out(group: &GroupId, node: &NodeId) -> [Write; 2] {
-    let delta = Delta { out: [node.clone()].into(), ..Delta::default() };
-    delta.writes(group, When::Always)
+/// The writes by which nodes are not in groups any more, beside those of the nodes' own records: two for each group.
+pub(crate) fn out<'a>(leaving: impl IntoIterator<Item = (&'a GroupId, &'a NodeId)>) -> Vec<Write> {
+    let mut shift = Shift::default();
+    for (group, node) in leaving {
+        shift.groups.entry(group.clone()).or_default().out.insert(node.clone());
+    }
+    shift.of_groups()
 }
 
 /// The writes by which the groups say that the node has come from these to those, beside those of the node's own record.
 pub(super) fn between(node: &NodeId, before: &Spots, after: &Spots) -> Vec<Write> {
     let mut shift = Shift::default();
     shift.move_between(node, before, after);
-    shift.groups.iter().flat_map(|(group, delta)| delta.writes(group, When::Always)).collect()
+    shift.of_groups()
 }
 
 /// What a batch does.
@@ -77,6 +80,10 @@ impl Shift {
         for group in before.keys().filter(|group| !after.contains_key(group)) {
             self.groups.entry(group.clone()).or_default().out.insert(node.clone());
         }
+    }
+
+    fn of_groups(&self) -> Vec<Write> {
+        self.groups.iter().flat_map(|(group, delta)| delta.writes(group, When::Always)).collect()
     }
 
     /// Is it small enough for a batch?

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Bytes that a group inside of another counts for.
-const INSIDE: usize = 1024;
+const INSIDE: usize = 4096;
 
 /// What of groups is wanted. What is not wanted is not read.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::{DESIRED, SORT, check::Wanted, split};
 use crate::{
     Error, Ports, Result,
-    access::{Grant, association, grant, role::Itself},
+    access::{
+        Grant, association, grant,
+        role::{Itself, Secondary},
+    },
     id::{NodeId, UserId},
     node,
     port::table::{Batch, MAX_MERGE_FIELDS, Merge, Record, Value as Stored, Write},
@@ -118,6 +121,6 @@ async fn holders(ports: &Ports, node: &NodeId, desires: &[Desire]) -> Result<BTr
     let users: BTreeSet<&UserId> = desires.iter().filter_map(|desire| desire.by.as_ref()).collect();
     let pairs: Vec<_> = users.into_iter().map(|user| (user.clone(), node.clone())).collect();
     let own = ports.table.get_many(&pairs.iter().map(|(user, node)| association::user_key(user, node)).collect::<Vec<_>>()).await?;
-    let found = grant::or_through_groups(ports, &pairs, own).await?;
+    let found = grant::or_through_groups::<Secondary>(ports, &pairs, own).await?;
     Ok(pairs.into_iter().zip(found).filter_map(|((user, _), found)| found.map(|_| user)).collect())
 }

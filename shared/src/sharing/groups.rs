@@ -39,10 +39,16 @@ fn may_offer(grant: Result<GroupGrant<Primary>>, transfer: bool) -> Result<Group
     if transfer && !grant.is_direct() { Err(Refusal::NoTransferInside.into()) } else { Ok(grant) }
 }
 
-/// Refuses groups that the user does not have at all.
-pub(super) async fn any(ports: &Ports, user: &UserId, ids: &[GroupId]) -> Result<()> {
-    let grants = membership::grants::<Secondary>(ports, user, ids).await?;
-    grants.into_iter().try_for_each(|grant| grant.map(drop))
+/// Refuses groups that the user does not have, has only by a group around them, or has as their only primary user. 2 batched gets.
+pub(super) async fn may_leave(ports: &Ports, user: &UserId, ids: &[GroupId]) -> Result<()> {
+    for grant in membership::grants::<Secondary>(ports, user, ids).await? {
+        grant?;
+    }
+    let records = ports.table.get_many(&ids.iter().map(holders::group_key).collect::<Vec<_>>()).await?;
+    for record in records {
+        leave::may(&Holders::of(record.as_ref())?, user)?;
+    }
+    Ok(())
 }
 
 /// Refuses groups that the user has only by a group around them.
@@ -76,8 +82,10 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, ids: &[GroupId], request: 
     let Read { groups, from, to } = read(ports, deal, ids).await?;
     let open: Vec<_> = groups.iter().filter(|standing| !nodes::is_done(deal, &standing.holders)).collect();
     for Standing { grant, holders, .. } in &open {
-        if grant.is_none() {
-            return Err(Refusal::NotYourGroups.into());
+        match grant {
+            None => return Err(Refusal::NotYourGroups.into()),
+            Some(grant) if deal.terms.transfer && !grant.is_direct() => return Err(Refusal::NoTransferInside.into()),
+            Some(_) => {}
         }
         nodes::has_room(holders, &deal.to)?;
     }
@@ -88,7 +96,7 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, ids: &[GroupId], request: 
         let (place, key) = (&deal.terms.place, holders::group_key(&group.id));
         if holders.has(&deal.to, RoleName::Primary) && place.role != RoleName::Primary {
             // With the role go the nodes that they put there.
-            leave::end(ports, &group.id, &deal.to, Some(place), Vec::new()).await?;
+            leave::end(ports, &group.id, &deal.to, Some(place), vec![deal.news(EventType::GroupShareAccepted, None)]).await?;
             continue;
         }
         let since = to.of_group(&group.id).map_or_else(|| ports.clock.now(), |membership| membership.since);
@@ -116,7 +124,7 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, ids: &[GroupId], request: 
     }
     if transfer {
         for Standing { group, .. } in &open {
-            hand_over(ports, deal, &group.id).await?;
+            hand_over(ports, deal, ids, &group.id).await?;
         }
         if let Some(request) = request {
             outbox::write(ports, request.used().to_vec(), [news()]).await?;
@@ -142,11 +150,11 @@ async fn read(ports: &Ports, deal: &Deal, ids: &[GroupId]) -> Result<Read> {
 }
 
 /// The group is the other's already; now the nodes that who offers has put there, and then who offers leaves.
-async fn hand_over(ports: &Ports, deal: &Deal, group: &GroupId) -> Result<()> {
+async fn hand_over(ports: &Ports, deal: &Deal, all: &[GroupId], group: &GroupId) -> Result<()> {
     let Deal { from, to, terms, .. } = deal;
     let theirs = members::of(ports, group).await?.into_iter().filter(|(_, by)| by == from);
     for (node, _) in theirs {
-        hand_over::node(ports, group, &node, from, to).await?;
+        hand_over::node(ports, (group, all), &node, from, to).await?;
     }
     match leave::end(ports, group, from, terms.left().as_ref(), Vec::new()).await {
         // An earlier try has done so.

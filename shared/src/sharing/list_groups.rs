@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Ports, Result,
+    Ports, Refusal, Result,
     access::{
         Caller,
         holders::{self, Holders, Place},
@@ -15,6 +15,9 @@ use crate::{
     port::table::Record,
     user::{directory, name::UserName},
 };
+
+/// Groups inside of others in one answer.
+const MAX_INSIDE: usize = 1000;
 
 /// Users with their places.
 pub type Users = Vec<(UserName, Place)>;
@@ -64,6 +67,9 @@ struct Known<'a> {
 
 async fn shared(ports: &Ports, caller: &Caller, grants: &[GroupGrant<Secondary>], wanted: Wanted) -> Result<Vec<SharedGroup>> {
     let mut known = known(ports, grants, wanted).await?;
+    if known.iter().map(|known| known.inside.len()).sum::<usize>() > MAX_INSIDE {
+        return Err(Refusal::InvalidRequest("there are so many groups inside: ask for one group at a time".to_owned()).into());
+    }
     let ids: Vec<_> = known.iter().flat_map(|known| known.inside.iter().map(|(id, _)| holders::group_key(id))).collect();
     if !ids.is_empty() {
         let mut records = ports.table.get_many(&ids).await?.into_iter();

@@ -42,7 +42,7 @@ use crate::{
         Caller,
         grant::{self, Granted},
         holders::Holders,
-        role::MappedPrimary,
+        role::{MappedPrimary, RoleName},
     },
     id::{GroupId, NodeId, UserId},
     user::{directory, name::UserName},
@@ -127,5 +127,9 @@ async fn own(ports: &Ports, caller: &Caller, nodes: &[NodeId]) -> Result<Vec<Hol
     let instead = |error: Error| {
         error.instead(&Refusal::NotYourNode, Refusal::NotYourNodes).instead(&Refusal::NotPrimary, Refusal::NotPrimaryOfNodes)
     };
-    granted.into_iter().map(|granted| granted.map(|Granted { loaded, .. }| loaded).map_err(instead)).collect()
+    let holders = granted.into_iter().map(|granted| granted.map(|Granted { loaded, .. }| loaded).map_err(instead));
+    let holders = holders.collect::<Result<Vec<Holders>>>()?;
+    // Both sides are read together, but not as of one moment.
+    let still = holders.iter().all(|holders| holders.has(caller.user_id(), RoleName::Primary));
+    if still { Ok(holders) } else { Err(Refusal::NotPrimaryOfNodes.into()) }
 }

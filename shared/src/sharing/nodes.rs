@@ -11,7 +11,8 @@ use crate::{
         holders::{self, Holders, MAX_USERS, Place},
         role::RoleName,
     },
-    id::{NodeId, UserId},
+    group::shift,
+    id::{GroupId, NodeId, UserId},
     mapping::history,
     outbox,
     port::{
@@ -45,21 +46,24 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, nodes: &[NodeId], request:
     }
     let (mut batches, mut size) = (vec![Vec::new()], 0);
     for standing in &open {
-        let writes = change(ports, deal, standing)?;
+        let change = change(ports, deal, standing)?;
         // And one of the history, which also counts.
-        size += writes.len() + 1;
+        let more = change.writes.len() + 2 * change.vacated.len() + 1;
+        size += more;
         if size > AT_ONCE {
-            size = writes.len() + 1;
+            size = more;
             batches.push(Vec::new());
         }
-        batches.iter_mut().last().into_iter().for_each(|last| last.push((standing, writes.clone())));
+        batches.iter_mut().last().into_iter().for_each(|last| last.push((standing, change.clone())));
     }
     let all = batches.len();
     for (number, batch) in (1..).zip(batches) {
         let done = number == all;
         let new = batch.iter().map(|(standing, _)| standing).filter(|standing| !standing.holders.places().contains_key(&deal.to));
         let mut writes = history::begun(ports, &deal.to, new.map(|standing| (standing.node, standing.before.as_ref())));
-        writes.extend(batch.into_iter().flat_map(|(_, writes)| writes));
+        // Nodes may leave the same group.
+        writes.extend(shift::out(batch.iter().flat_map(|(standing, change)| change.vacated.iter().map(|group| (group, standing.node)))));
+        writes.extend(batch.into_iter().flat_map(|(_, change)| change.writes));
         match request {
             Some(request) if done => writes.extend(request.used()),
             Some(request) => writes.push(Write::Check { key: request::key(&request.id), when: request::waits() }),
@@ -71,6 +75,14 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, nodes: &[NodeId], request:
         }
     }
     Ok(())
+}
+
+/// What becomes of one node.
+#[derive(Clone)]
+struct Change {
+    writes: Vec<Write>,
+    /// Groups that it leaves.
+    vacated: Vec<GroupId>,
 }
 
 /// Refuses one user too many.
@@ -115,18 +127,14 @@ pub(super) fn owner<'a>(deal: &'a Deal, holders: &'a Holders) -> Option<&'a User
 }
 
 /// The writes for one node, but those of the other's history where they did not have it.
-fn change(ports: &Ports, deal: &Deal, Standing { node, holders, .. }: &Standing<'_>) -> Result<Vec<Write>> {
+fn change(ports: &Ports, deal: &Deal, Standing { node, holders, .. }: &Standing<'_>) -> Result<Change> {
     let Deal { from, to, terms, .. } = deal;
     let (place, left) = (&terms.place, terms.left());
     let owner = owner(deal, holders);
     let leaver = terms.transfer.then_some((from, left.as_ref()));
     let mut writes = vec![holders.change(holders::key(node), std::iter::once((to, Some(place))).chain(leaver), owner)?];
-    if place.role != RoleName::Primary {
-        writes.extend(holders.vacated(node, to));
-    }
-    if terms.transfer {
-        writes.extend(holders.vacated(node, from));
-    }
+    let leaves = [(to, place.role != RoleName::Primary), (from, terms.transfer)];
+    let vacated = leaves.into_iter().filter(|(_, leaves)| *leaves).flat_map(|(user, _)| holders.spots_by(user).cloned()).collect();
     if holders.places().contains_key(to) {
         writes.push(association::change(to, node, place.role, place.sub_role));
         writes.extend(history::renew(ports, to, node));
@@ -141,5 +149,5 @@ fn change(ports: &Ports, deal: &Deal, Standing { node, holders, .. }: &Standing<
         writes.push(association::delete(from, node));
         writes.extend(history::end(ports, from, node));
     }
-    Ok(writes)
+    Ok(Change { writes, vacated })
 }

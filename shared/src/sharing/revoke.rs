@@ -6,7 +6,7 @@ use super::{AT_ONCE, Deal, Kind, TRIES, Terms, What, own, withdraw};
 use crate::{
     Ports, Refusal, Result,
     access::{Caller, association, holders, holders::Holders, membership::Memberships},
-    group::leave,
+    group::{leave, shift},
     id::{GroupId, NodeId, UserId},
     mapping::history,
     outbox::{self, News},
@@ -19,16 +19,16 @@ use crate::{
 /// Refusals: [`Refusal::NotYourNodes`], [`Refusal::NotPrimaryOfNodes`]; [`Refusal::NothingShared`] if the other has none
 /// of them, [`Refusal::SharedByGroup`] if they have any by a group.
 pub async fn nodes(ports: &Ports, caller: &Caller, from: &UserId, nodes: &[NodeId]) -> Result<()> {
+    own(ports, caller, nodes).await?;
+    // First what is offered: what they accept at this moment is seen by what follows.
+    let withdrawn = withdraw::all_of(ports, caller, from, &What::Nodes(nodes.to_vec())).await?;
     for tried in 0..TRIES {
         let holders = own(ports, caller, nodes).await?;
         let shared: Vec<_> = nodes.iter().zip(&holders).filter(|(_, holders)| holders.places().contains_key(from)).collect();
-        if tried == 0 {
-            if shared.is_empty() {
-                let memberships = Memberships::of(ports, from).await?;
-                let by_group = holders.iter().any(|holders| memberships.strongest(holders.spots.keys()).is_some());
-                return Err(if by_group { Refusal::SharedByGroup } else { Refusal::NothingShared }.into());
-            }
-            withdraw::all_of(ports, caller, from, &What::Nodes(nodes.to_vec())).await?;
+        if shared.is_empty() && tried == 0 && withdrawn == 0 {
+            let memberships = Memberships::of(ports, from).await?;
+            let by_group = holders.iter().any(|holders| memberships.strongest(holders.spots.keys()).is_some());
+            return Err(if by_group { Refusal::SharedByGroup } else { Refusal::NothingShared }.into());
         }
         match take(ports, caller, from, &shared).await {
             Err(error) if error.is_conflict() => {}
@@ -41,21 +41,24 @@ pub async fn nodes(ports: &Ports, caller: &Caller, from: &UserId, nodes: &[NodeI
 async fn take(ports: &Ports, caller: &Caller, from: &UserId, shared: &[(&NodeId, &Holders)]) -> Result<()> {
     let mut rest = shared;
     while !rest.is_empty() {
-        let (mut writes, mut taken): (Vec<Write>, Vec<NodeId>) = (Vec::new(), Vec::new());
+        let (mut writes, mut size, mut taken): (Vec<Write>, usize, usize) = (Vec::new(), 0, 0);
         for (node, holders) in rest {
             let owner = holders.owner.as_ref().map(|owner| if owner == from { caller.user_id() } else { owner });
             let mut whole = vec![holders.change(holders::key(node), [(from, None)], owner)?, association::delete(from, node)];
-            whole.extend(holders.vacated(node, from));
             whole.extend(history::end(ports, from, node));
-            if writes.len() + whole.len() > AT_ONCE && !writes.is_empty() {
+            size += whole.len() + 2 * holders.spots_by(from).count();
+            if size > AT_ONCE && taken > 0 {
                 break;
             }
             writes.extend(whole);
-            taken.push((*node).clone());
+            taken += 1;
         }
-        rest = rest.split_at(taken.len()).1;
-        let news = revoked(caller, from, What::Nodes(taken))?;
+        let (now, later) = rest.split_at(taken);
+        // Nodes may leave the same group.
+        writes.extend(shift::out(now.iter().flat_map(|(node, holders)| holders.spots_by(from).map(move |group| (group, *node)))));
+        let news = revoked(caller, from, What::Nodes(now.iter().map(|(node, _)| (*node).clone()).collect()))?;
         outbox::write(ports, writes, [news]).await?;
+        rest = later;
     }
     Ok(())
 }
@@ -66,14 +69,15 @@ async fn take(ports: &Ports, caller: &Caller, from: &UserId, shared: &[(&NodeId,
 /// Refusals: [`Refusal::NotYourGroups`], [`Refusal::NotPrimaryOfGroups`]; [`Refusal::GroupNotShared`] if the other has none of
 /// them, [`Refusal::SharedByParent`] if they have any by a group around it.
 pub async fn groups(ports: &Ports, caller: &Caller, from: &UserId, ids: &[GroupId]) -> Result<()> {
+    super::groups::own(ports, caller, ids, false).await?;
+    let withdrawn = withdraw::all_of(ports, caller, from, &What::Groups(ids.to_vec())).await?;
     let holders = super::groups::own(ports, caller, ids, false).await?;
     let shared: BTreeSet<_> =
         ids.iter().zip(&holders).filter(|(_, holders)| holders.places().contains_key(from)).map(|(id, _)| id).collect();
     if shared.len() < ids.len() {
         super::groups::not_by_parent(ports, from, ids).await?;
     }
-    withdraw::all_of(ports, caller, from, &What::Groups(ids.to_vec())).await?;
-    if shared.is_empty() {
+    if shared.is_empty() && withdrawn == 0 {
         return Err(Refusal::GroupNotShared.into());
     }
     for group in shared {
@@ -87,11 +91,11 @@ pub async fn groups(ports: &Ports, caller: &Caller, from: &UserId, ids: &[GroupI
     Ok(())
 }
 
-/// The caller, who has these groups not as their only primary user, gives them up.
+/// The caller, who has these groups, but not as their only primary user, gives them up.
 ///
 /// Refusals: [`Refusal::NoSuchGroup`], [`Refusal::SoleOwnerStays`], [`Refusal::SharedByParent`].
 pub async fn leave(ports: &Ports, caller: &Caller, ids: &[GroupId]) -> Result<()> {
-    super::groups::any(ports, caller.user_id(), ids).await?;
+    super::groups::may_leave(ports, caller.user_id(), ids).await?;
     for group in ids {
         leave::group(ports, group, caller.user_id()).await?;
     }

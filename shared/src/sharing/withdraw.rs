@@ -46,9 +46,9 @@ async fn take_back(ports: &Ports, request: &Request) -> Result<()> {
 }
 
 /// Withdraws what the caller has offered to the other of this, so that nobody from whom something is taken comes back
-/// by an older offer. 1 query for each 100 offers; if there are any to the other, 1 batched get, and 1 batch each.
-pub(super) async fn all_of(ports: &Ports, caller: &Caller, to: &UserId, what: &What) -> Result<()> {
-    let mut after = None;
+/// by an older offer; says how many offers that were. 1 query for each 100 offers; if there are any to the other, 1 batched get, and 1 batch each.
+pub(super) async fn all_of(ports: &Ports, caller: &Caller, to: &UserId, what: &What) -> Result<usize> {
+    let (mut after, mut withdrawn) = (None, 0);
     loop {
         let query = Query::prefix(TableId::Access, user_partition(caller.user_id()), Side::Offered.prefix(what.kind()), AT_ONCE);
         let page = ports.table.query(query.after(after)).await?;
@@ -61,11 +61,14 @@ pub(super) async fn all_of(ports: &Ports, caller: &Caller, to: &UserId, what: &W
             match take_back(ports, &request).await {
                 // It was answered at this moment: what was accepted is taken next.
                 Err(error) if error.is_conflict() => {}
-                done => done?,
+                done => {
+                    done?;
+                    withdrawn += 1;
+                }
             }
         }
         match page.next {
-            None => return Ok(()),
+            None => return Ok(withdrawn),
             next => after = next,
         }
     }

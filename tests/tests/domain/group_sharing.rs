@@ -236,10 +236,14 @@ async fn whoever_has_a_room_has_no_more_than_that() {
     assert_eq!(roles(&cloud, &guest).await, json!({ "n1": "primary" }));
     set(&cloud, &guest, "n1").await.expect(200);
     set(&cloud, &guest, "n2").await.expect_failure(400, REFUSED);
-    add(&cloud, &guest, &hall, &["n2"]).await.expect(200);
-    set(&cloud, &guest, "n2").await.expect(200);
+    // Who has a room alone does not get at the other nodes of the home by it.
+    add(&cloud, &guest, &hall, &["n2"]).await.expect_failure(400, 108_013);
+    set(&cloud, &guest, "n2").await.expect_failure(400, REFUSED);
+    take(&cloud, &guest, &hall, &["n1"]).await.expect(200);
+    add(&cloud, &owner, &hall, &["n1"]).await.expect(200);
     change(&cloud, &guest, &home, json!({ "group_name": "Mine" })).await.expect_failure(400, 108_023);
-    offer(&cloud, &guest, json!({ "groups": [hall], "user_name": "b@x.io", "transfer": true })).await.expect(200);
+    let request = offered(&cloud, &guest, json!({ "groups": [hall], "user_name": "b@x.io", "transfer": true })).await;
+    answer(&cloud, &second, &request, false).await.expect(200);
     offer(&cloud, &owner, json!({ "groups": [hall], "user_name": "b@x.io", "transfer": true })).await.expect_failure(400, 108_141);
     share(&cloud, &owner, &home, (&second, "b"), json!({})).await;
     revoke(&cloud, &owner, &hall, "b").await.expect_failure(400, 108_055);
@@ -399,4 +403,108 @@ async fn what_happens_to_groups_is_told() {
     let offer =
         json!({ "from": owner.id, "to": guest.id, "group_ids": [home], "role": "secondary", "transfer": false, "request_id": request });
     assert_eq!((&told[1]["user_ids"], &told[1]["data"]), (&json!([owner.id, guest.id]), &offer));
+}
+
+#[tokio::test]
+async fn nodes_of_one_home_change_hands_together() {
+    let Home { cloud, owner, second, guest, home, hall } = furnished().await;
+    add(&cloud, &owner, &hall, &["n2"]).await.expect(200);
+    let nodes_of = |more: Value| {
+        let mut body = json!({ "nodes": ["n1", "n2"], "user_name": "b@x.io" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let request = super::sharing::offered(&cloud, &owner, nodes_of(json!({ "primary": true }))).await;
+    super::sharing::accept(&cloud, &second, &request).await;
+    let list = cloud.group(&second, json!({ "group_name": "List", "nodes": ["n1", "n2"] })).await;
+    super::sharing::offer(&cloud, &owner, nodes_of(json!({}))).await.expect(200);
+    assert_eq!(nodes(&cloud, &second, &list).await, json!([]), "a secondary user has them in no group");
+    super::sharing::offer(&cloud, &owner, nodes_of(json!({ "primary": true }))).await.expect(200);
+    add(&cloud, &second, &list, &["n1", "n2"]).await.expect(200);
+    super::sharing::revoke(&cloud, &owner, "n1,n2", "b@x.io").await.expect(200);
+    assert_eq!(nodes(&cloud, &second, &list).await, json!([]));
+    let mut transfer = nodes_of(json!({ "transfer": true }));
+    transfer["user_name"] = "c@x.io".into();
+    let request = super::sharing::offered(&cloud, &owner, transfer).await;
+    super::sharing::accept(&cloud, &guest, &request).await;
+    assert_eq!(roles(&cloud, &guest).await, json!({ "n1": "primary", "n2": "primary" }));
+    assert_eq!((nodes(&cloud, &owner, &home).await, nodes(&cloud, &owner, &hall).await), (json!([]), json!([])));
+}
+
+#[tokio::test]
+async fn who_is_put_out_does_not_come_back_by_what_was_offered() {
+    let Home { cloud, owner, guest, home, hall, .. } = furnished().await;
+    share(&cloud, &owner, &hall, (&guest, "c"), json!({})).await;
+    let request = offered(&cloud, &owner, json!({ "groups": [home], "user_name": "c@x.io" })).await;
+    // Nothing of the home is theirs yet: it is the offer that is taken.
+    revoke(&cloud, &owner, &home, "c").await.expect(200);
+    answer(&cloud, &guest, &request, true).await.expect_failure(400, 108_037);
+    assert_eq!(roles(&cloud, &guest).await, json!({ "n1": "secondary" }));
+}
+
+#[tokio::test]
+async fn a_home_that_is_handed_over_takes_the_place_of_another_with_its_rooms() {
+    let Home { cloud, owner, second, home, .. } = furnished().await;
+    let request = super::sharing::offered(&cloud, &owner, json!({ "nodes": ["n1"], "user_name": "b@x.io", "primary": true })).await;
+    super::sharing::accept(&cloud, &second, &request).await;
+    let theirs = self::home(&cloud, &second, "Theirs").await;
+    let room = room(&cloud, &second, &theirs, "Room").await;
+    add(&cloud, &second, &theirs, &["n1"]).await.expect(200);
+    add(&cloud, &second, &room, &["n1"]).await.expect(200);
+    share(&cloud, &owner, &home, (&second, "b"), json!({ "transfer": true })).await;
+    assert_eq!(nodes(&cloud, &second, &home).await, json!(["n1", "n2"]));
+    assert_eq!((nodes(&cloud, &second, &theirs).await, nodes(&cloud, &second, &room).await), (json!([]), json!([])));
+    delete(&cloud, &second, &theirs).await.expect(200);
+}
+
+#[tokio::test]
+async fn groups_that_are_handed_over_together_keep_what_they_share() {
+    let Home { cloud, owner, second, home, .. } = furnished().await;
+    let list = cloud.group(&owner, json!({ "group_name": "List", "nodes": ["n1", "n3"] })).await;
+    let request = offered(&cloud, &owner, json!({ "groups": [home, list], "user_name": "b@x.io", "transfer": true })).await;
+    answer(&cloud, &second, &request, true).await.expect(200);
+    assert_eq!((nodes(&cloud, &second, &home).await, nodes(&cloud, &second, &list).await), (json!(["n1", "n2"]), json!(["n1", "n3"])));
+    assert_eq!(roles(&cloud, &owner).await, json!({}));
+}
+
+#[tokio::test]
+async fn an_account_that_goes_takes_no_room_of_somebody_elses_home() {
+    let Home { cloud, owner, guest, hall, .. } = furnished().await;
+    share(&cloud, &owner, &hall, (&guest, "c"), json!({ "primary": true })).await;
+    cloud.call(Call::delete("/v1/user2?request=true").by(&guest.access)).await.expect(200);
+    let code = cloud.mail.code("c@x.io");
+    cloud.call(Call::delete(&format!("/v1/user2?verification_code={code}")).by(&guest.access)).await.expect(200);
+    assert_eq!(nodes(&cloud, &owner, &hall).await, json!(["n1"]));
+    assert_eq!(who_has(&cloud, &owner, &format!("group_id={hall}")).await[0]["users"], json!({ "primary": ["a@x.io"] }));
+}
+
+#[tokio::test]
+async fn of_several_groups_all_are_left_or_none() {
+    let Home { cloud, owner, second, home, .. } = furnished().await;
+    let own = self::home(&cloud, &second, "Own").await;
+    share(&cloud, &owner, &home, (&second, "b"), json!({})).await;
+    revoke(&cloud, &second, &format!("{home},{own}"), "b").await.expect_failure(400, 108_142);
+    assert_eq!(roles(&cloud, &second).await, json!({ "n1": "secondary", "n2": "secondary" }));
+    let body = json!({ "group_name": "Renamed", "operation": "add", "nodes": ["n1"] });
+    change(&cloud, &second, &own, body).await.expect_failure(400, 108_013);
+    assert_eq!(one(&cloud, &second, &own, "").await["group_name"], "Own");
+}
+
+#[tokio::test]
+async fn what_a_guest_of_a_home_asks_of_a_node_that_is_off_waits_for_it() {
+    let Home { cloud, owner, guest, home, .. } = furnished().await;
+    share(&cloud, &owner, &home, (&guest, "c"), json!({})).await;
+    cloud.presence("n1", false, 2).await.unwrap();
+    set(&cloud, &guest, "n1").await.expect(200);
+    let ask = json!({ "node_ids": ["n1"], "cmd": 4096, "data": {}, "timeout": 600 });
+    let asked = cloud.call(Call::post("/v1/user/nodes/cmd").by(&guest.access).json(&ask)).await.json();
+    let id = asked["request_id"].as_str().unwrap_or_default().to_owned();
+    let told = cloud.call(Call::get(&format!("/v1/user/nodes/cmd?request_id={id}")).by(&guest.access)).await.expect(200);
+    assert_eq!(told["total"], 1, "{asked} {told}");
+    cloud.fleet.take();
+    cloud.presence("n1", true, 3).await.unwrap();
+    cloud.fleet.take();
+    revoke(&cloud, &owner, &home, "c").await.expect(200);
+    let told = cloud.call(Call::get(&format!("/v1/user/nodes/cmd?request_id={id}")).by(&guest.access)).await.expect(200);
+    assert_eq!(told["total"], 0, "{told}");
 }

@@ -87,6 +87,9 @@ pub async fn put(Caller(caller): Caller, State(app): State<App>, Query(of): Quer
     if change.is_empty() && operation.is_none() {
         return Err(Refusal::NothingToChangeInGroup.into());
     }
+    if matches!(operation, Some(Operation::Add)) {
+        members::could_add(&app.ports, &grant, &nodes).await?;
+    }
     if !change.is_empty() {
         edit::edit(&app.ports, &caller, &grant, &change).await?;
     }

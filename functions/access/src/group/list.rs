@@ -1,7 +1,7 @@
 //! `GET /v1/user/node_group` (contract `rest-2.md`, `clients.md` A6): the caller's groups in pages, or one by its id or by its name, for
 //! which the answer is an array (`clients.md` D13). `node_list` shows nodes, `sub_groups` the groups inside; for one
 //! group `node_details` shows nodes with all that is known of them, and pages are of nodes. There are no Matter nodes yet,
-//! nor details of fabrics. Errors: 105043, 108002, 108023, 108029, 108030.
+//! nor details of fabrics. Errors: 105043, 108023, 108029, 108030.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub async fn get(
             Ok(Either::One(Json(one(group(&app, &caller, grant, &filter).await?))))
         }
         (None, Some(name)) => {
-            let grant = show::named(&app.ports, &caller, &name.parse()?).await?;
+            let grant = show::named(&app.ports, &caller, &name.parse().map_err(|_| Refusal::NoGroupOfName)?).await?;
             Ok(Either::Other(Json(vec![one(group(&app, &caller, grant, &filter).await?)])))
         }
         (None, None) => Ok(Either::One(Json(page(&app, &caller, &filter).await?))),

@@ -1,7 +1,7 @@
 //! `DELETE /v1/user/nodes/sharing?nodes=&user_name=` (contract `rest-1.md`, `clients.md` A5): takes nodes from somebody;
 //! `DELETE /v1/user/node_group/sharing?groups=&user_name=` (`rest-2.md`, `clients.md` A6): takes groups from somebody, or gives
 //! them up. Errors of nodes: 107001 to 107003, 107005, 107007, 107008, 107011, 107022, 107024, 107027; of groups: 108031, 108036, 108038,
-//! 108041, 108044, 108045, 108048, 108050, 108055, 108071, 108142.
+//! 108041, 108044, 108045, 108048, 108050, 108055, 108142.
 
 use axum::extract::State;
 use schemars::JsonSchema;

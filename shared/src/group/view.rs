@@ -13,8 +13,8 @@ use crate::{
     port::table::{Key, MAX_PAGE_BYTES, Record},
 };
 
-/// Bytes that a group inside of another counts for.
-const INSIDE: usize = 4096;
+/// Bytes that a group counts for before it is read.
+const UNREAD: usize = 4096;
 
 /// What of groups is wanted. What is not wanted is not read.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ pub(super) async fn open(ports: &Ports, grants: &[GroupGrant<Secondary>], wanted
         let group = grant.group();
         let nodes = wanted.node_key(&group.id).and_then(|_| records.next().flatten());
         let tree = Tree::read(group.outermost(), tree_key(group).and_then(|_| records.next().flatten()).as_ref())?;
-        let size = INSIDE + nodes.as_ref().map_or(0, Record::size);
+        let size = UNREAD + nodes.as_ref().map_or(0, Record::size);
         // No group inside has more nodes than the one around it.
         bytes += size * (1 + tree.inside(&group.id).len());
         if bytes > MAX_PAGE_BYTES && !opened.is_empty() {
@@ -75,7 +75,24 @@ pub(super) async fn open(ports: &Ports, grants: &[GroupGrant<Secondary>], wanted
             within.insert(id, view(Group::read(&group)?, membership, nodes.as_ref()));
         }
     }
-    Ok(opened.into_iter().map(|(view, tree)| nest(view, &tree, &mut within)).collect())
+    let (mut views, mut bytes) = (Vec::new(), 0);
+    for (view, tree) in opened {
+        let view = nest(view, &tree, &mut within);
+        bytes += view.weight();
+        if bytes > MAX_PAGE_BYTES && !views.is_empty() {
+            break;
+        }
+        views.push(view);
+    }
+    Ok(views)
+}
+
+impl View {
+    /// About as many bytes as it is shown in.
+    fn weight(&self) -> usize {
+        let nodes: usize = self.nodes.iter().map(|node| node.as_str().len()).sum();
+        self.group.weight() + nodes + self.sub_groups.iter().map(Self::weight).sum::<usize>()
+    }
 }
 
 fn view(group: Group, membership: Membership, nodes: Option<&Record>) -> View {

@@ -21,14 +21,14 @@ pub async fn accept(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) 
     Err(Refusal::TooManyTries.into())
 }
 
-/// Declines: nothing happens but that both see it. Refusal: [`Refusal::NoRequestToAnswer`].
+/// Declines: nothing happens but that who offered sees it; who was asked need not see it again. Refusal: [`Refusal::NoRequestToAnswer`].
 pub async fn decline(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) -> Result<()> {
     let request = waiting(ports, caller, kind, id).await?;
     let declined = match kind {
         Kind::Nodes => EventType::NodeShareDeclined,
         Kind::Groups => EventType::GroupShareDeclined,
     };
-    match outbox::write(ports, vec![request.decline()], [request.deal.news(declined, Some(id))]).await {
+    match outbox::write(ports, request.decline().to_vec(), [request.deal.news(declined, Some(id))]).await {
         Err(error) if error.is_conflict() => Err(Refusal::NoRequestToAnswer.into()),
         done => done,
     }

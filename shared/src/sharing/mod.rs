@@ -59,6 +59,8 @@ pub const MAX_NODES: usize = 100;
 pub const MAX_GROUPS: usize = 10;
 /// Offers that a user may have made, or received, of those that are not accepted, withdrawn or out of date.
 pub const MAX_REQUESTS: usize = 200;
+/// Of those that a user has received, from one other: so nobody fills up what all others need.
+pub const MAX_FROM_ONE: usize = 50;
 /// Writes of one batch in which users of nodes change, beside those of the request and of what is told.
 const AT_ONCE: usize = 93;
 /// Tries against other changes of the same nodes at the same moment.

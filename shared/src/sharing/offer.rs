@@ -1,6 +1,6 @@
 //! Offering nodes or groups to somebody.
 
-use super::{Deal, Kind, MAX_REQUESTS, Request, TRIES, Terms, What, groups, nodes, own, request::Side};
+use super::{Deal, Kind, MAX_FROM_ONE, MAX_REQUESTS, Request, TRIES, Terms, What, groups, nodes, own, request::Side};
 use crate::{
     Error, Ports, Refusal, Result,
     access::{Caller, association::user_partition},
@@ -37,7 +37,7 @@ pub async fn offer(ports: &Ports, caller: &Caller, to: UserId, what: What, terms
     }
     let kind = deal.what.kind();
     for side in [Side::Offered, Side::Received] {
-        has_room(ports, side, kind, side.of(&deal).0).await?;
+        has_room(ports, side, kind, &deal).await?;
     }
     let id: RequestId = ports.ids.id().parse().map_err(|_| Error::Corrupt("generated id"))?;
     let request = Request { id: id.clone(), deal, at: ports.clock.now(), declined: false };
@@ -64,8 +64,11 @@ async fn at_once(ports: &Ports, deal: &Deal) -> Result<Offered> {
 }
 
 /// Two offers at the same moment may be one too many, which does no harm. 1 query.
-async fn has_room(ports: &Ports, side: Side, kind: Kind, user: &UserId) -> Result<()> {
+async fn has_room(ports: &Ports, side: Side, kind: Kind, deal: &Deal) -> Result<()> {
+    let (user, other) = side.of(deal);
     let query = Query::prefix(TableId::Access, user_partition(user), side.prefix(kind), MAX_REQUESTS);
-    let open = ports.table.query(query).await?.records.len();
-    if open < MAX_REQUESTS { Ok(()) } else { Err(Refusal::TooManyRequests.into()) }
+    let open = ports.table.query(query).await?.records;
+    let from_one = open.iter().filter(|entry| entry.str("other") == Some(other.as_str())).count();
+    let fits = open.len() < MAX_REQUESTS && (side == Side::Offered || from_one < MAX_FROM_ONE);
+    if fits { Ok(()) } else { Err(Refusal::TooManyRequests.into()) }
 }

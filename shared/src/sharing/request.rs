@@ -221,8 +221,9 @@ impl Request {
         forget(self.deal.what.kind(), &self.id, self.at, &self.deal.from, &self.deal.to, waits())
     }
 
-    /// The write that keeps it as declined, if it still waits.
-    pub(super) fn decline(&self) -> Write {
-        Write::Merge(Merge::new(key(&self.id)).set("status", "declined").when(waits()))
+    /// The writes that keep it as declined, if it still waits, for who offered alone.
+    pub(super) fn decline(&self) -> [Write; 2] {
+        let entry = entry_key((Side::Received, self.deal.what.kind()), &self.deal.to, self.at, &self.id);
+        [Write::Merge(Merge::new(key(&self.id)).set("status", "declined").when(waits())), Write::Delete { key: entry, when: When::Always }]
     }
 }

@@ -640,3 +640,24 @@ async fn of_the_nodes_of_fabrics_nothing_is_to_be_said_yet() {
     acl(&user, "type_entity=NODE_ACL_ADMIN_1").await.expect_failure(400, 108_119);
     acl(&other, &format!("group_id={fabric}")).await.expect_failure(400, 108_118);
 }
+
+#[tokio::test]
+async fn a_page_of_groups_with_much_kept_with_them_is_shorter_and_goes_on() {
+    let cloud = Cloud::new();
+    let user = cloud.user("a").await;
+    let much = "x".repeat(15_000);
+    for number in 0..60 {
+        cloud.group(&user, json!({ "group_name": format!("Home {number}"), "custom_data": { "much": much } })).await;
+    }
+    let (mut found, mut next, mut pages) = (0, String::new(), 0);
+    loop {
+        let answer = get(&cloud, &user, &format!("num_records=100{next}")).await;
+        assert!(answer.body.len() < 1_300_000, "{}", answer.body.len());
+        let page = answer.expect(200);
+        found += page["groups"].as_array().unwrap().len();
+        pages += 1;
+        let Some(id) = page["next_id"].as_str() else { break };
+        next = format!("&start_id={id}");
+    }
+    assert_eq!((found, pages), (60, 2));
+}

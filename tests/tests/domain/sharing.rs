@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use shared::{
-    port::table::{Query, TableId},
-    sharing::{LIFE_SECONDS, MAX_REQUESTS},
+    port::table::{Batch, Query, TableId},
+    sharing::{LIFE_SECONDS, MAX_FROM_ONE, MAX_REQUESTS},
+    user::directory,
 };
 use tests::{Answer, Call, Cloud, User};
 
@@ -247,9 +248,8 @@ async fn an_offer_is_declined_withdrawn_or_gone_after_a_week() {
     }
     withdraw(&cloud, &guest, &declined).await.expect_failure(404, 107_026);
     answer(&cloud, &guest, &declined, false).await.expect(200);
-    for (user, query) in [(&owner, "primary_user=true"), (&guest, "")] {
-        assert_eq!(requests(&cloud, user, query).await["sharing_requests"][0]["request_status"], "declined");
-    }
+    assert_eq!(requests(&cloud, &owner, "primary_user=true").await["sharing_requests"][0]["request_status"], "declined");
+    assert_eq!(requests(&cloud, &guest, "").await["sharing_requests"], json!([]));
     answer(&cloud, &guest, &declined, true).await.expect_failure(400, 107_023);
     withdraw(&cloud, &owner, &declined).await.expect_failure(400, 107_025);
     let withdrawn = offered(&cloud, &owner, body()).await;
@@ -260,7 +260,7 @@ async fn an_offer_is_declined_withdrawn_or_gone_after_a_week() {
     cloud.clock.pass(LIFE_SECONDS - 1);
     let (owner, guest) = (cloud.log_in("a@x.io").await, cloud.log_in("b@x.io").await);
     let listed = requests(&cloud, &guest, "").await["sharing_requests"].clone();
-    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
     cloud.clock.pass(1);
     assert_eq!(requests(&cloud, &guest, "").await, json!({ "sharing_requests": [] }));
     assert_eq!(requests(&cloud, &owner, "primary_user=true").await, json!({ "sharing_requests": [] }));
@@ -445,18 +445,33 @@ async fn requests_come_in_pages_the_newest_first() {
 #[tokio::test]
 async fn offers_are_bounded() {
     let cloud = Cloud::new();
-    let (owner, _guest) = (cloud.user("a").await, cloud.user("b").await);
+    let (owner, guest) = (cloud.user("a").await, cloud.user("b").await);
     cloud.light(&owner, "n1").await;
     let mut last = String::new();
-    for _ in 0..MAX_REQUESTS {
+    for _ in 0..MAX_FROM_ONE {
         last = offered(&cloud, &owner, json!({ "nodes": ["n1"], "user_name": "b@x.io" })).await;
     }
     offer(&cloud, &owner, json!({ "nodes": ["n1"], "user_name": "b@x.io" })).await.expect_failure(429, 100_070);
     let other = cloud.user("c").await;
     cloud.light(&other, "n2").await;
-    offer(&cloud, &other, json!({ "nodes": ["n2"], "user_name": "b@x.io" })).await.expect_failure(429, 100_070);
-    withdraw(&cloud, &owner, &last).await.expect(200);
+    // One user's do not keep out another's.
     offered(&cloud, &other, json!({ "nodes": ["n2"], "user_name": "b@x.io" })).await;
+    answer(&cloud, &guest, &last, false).await.expect(200);
+    offered(&cloud, &owner, json!({ "nodes": ["n1"], "user_name": "b@x.io" })).await;
+    offer(&cloud, &owner, json!({ "nodes": ["n1"], "user_name": "b@x.io" })).await.expect_failure(429, 100_070);
+    // Nor may one make any number, to whomever.
+    for number in MAX_FROM_ONE..MAX_REQUESTS {
+        let name = format!("guest{}", number / MAX_FROM_ONE);
+        let known = directory::put(&name, &format!("{name}@x.io").parse().unwrap());
+        cloud.ports().table.write(Batch::new(known.to_vec()).unwrap()).await.unwrap();
+        let body = json!({ "nodes": ["n1"], "user_name": format!("{name}@x.io") });
+        if number < MAX_REQUESTS - 1 {
+            offered(&cloud, &owner, body).await;
+        } else {
+            // The declined one is the owner's still.
+            offer(&cloud, &owner, body).await.expect_failure(429, 100_070);
+        }
+    }
 }
 
 #[tokio::test]

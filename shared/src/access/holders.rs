@@ -206,6 +206,13 @@ impl Holders {
             let (key, when) = (merge.key, merge.when);
             return Ok(if self.version.is_some() { Write::Delete { key, when } } else { Write::Check { key, when } });
         }
+        // Who was the owner and stays has an entry from now on.
+        if let Some((before, place)) = self.owner.as_ref().and_then(|before| self.places.get_key_value(before))
+            && owner != Some(before)
+            && !places.iter().any(|(user, _)| *user == before)
+        {
+            merge = merge.set(field(before), json(place)?);
+        }
         let merge = self.move_spots(merge, spots)?;
         Ok(Write::Merge(match owner {
             Some(owner) => merge.set("user", owner.as_str()),
@@ -324,6 +331,8 @@ mod tests {
         let shared = Holders::of(record.as_ref()).unwrap();
         assert!(shared.places()[&b].is(&place) && shared.has(&a, RoleName::Primary));
         assert_eq!(shared.users().collect::<Vec<_>>(), [&b, &a]);
+        let passed_on = Holders::of(written(record.as_ref(), shared.change(key(&node), [], Some(&b)).unwrap()).as_ref()).unwrap();
+        assert_eq!((passed_on.owner.as_ref(), passed_on.has(&a, RoleName::Primary)), (Some(&b), true));
         let again = Holders::of(written(record.as_ref(), shared.give(&node, &a, 9, true)).as_ref()).unwrap();
         assert_eq!((again.since, again.places().len()), (9, 2));
         let record_of_b = written(record.as_ref(), shared.without(&node, &[&a]).unwrap().remove(0));

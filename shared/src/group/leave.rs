@@ -73,7 +73,11 @@ async fn without(ports: &Ports, group: &Group, holders: &Holders, user: &UserId,
     let mut changes = Changes::default();
     changes.set(user, &group.id, place.map(|place| Membership::shared(place, ports.clock.now())));
     let mut writes = changes.writes()?;
-    let owner = holders.owner.as_ref().filter(|owner| *owner != user).or_else(|| holders.other_primaries(user).next());
+    // A group inside of others has none itself: it is theirs who own those.
+    let owner = match holders.owner.as_ref() {
+        Some(owner) if owner == user => holders.other_primaries(user).next(),
+        owner => owner,
+    };
     writes.push(holders.change(holders::group_key(&group.id), [(user, place)], owner)?);
     if group.named_by.as_ref() == Some(user)
         && let Some(heir) = owner

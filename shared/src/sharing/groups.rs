@@ -101,7 +101,7 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, ids: &[GroupId], request: 
         }
         let since = to.of_group(&group.id).map_or_else(|| ports.clock.now(), |membership| membership.since);
         changes.set(&deal.to, &group.id, Some(Membership::shared(place, since)));
-        writes.push(holders.change(key, [(&deal.to, Some(place))], holders.owner.as_ref())?);
+        writes.push(holders.change(key, [(&deal.to, Some(place))], nodes::owner(deal, holders))?);
         match grant {
             // From now on others may put nodes there.
             Some(grant) if grant.is_direct() && place.role == RoleName::Primary => {

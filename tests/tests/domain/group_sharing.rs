@@ -508,3 +508,23 @@ async fn what_a_guest_of_a_home_asks_of_a_node_that_is_off_waits_for_it() {
     let told = cloud.call(Call::get(&format!("/v1/user/nodes/cmd?request_id={id}")).by(&guest.access)).await.expect(200);
     assert_eq!(told["total"], 0, "{told}");
 }
+
+#[tokio::test]
+async fn a_home_that_is_handed_over_belongs_to_whom_it_was_given() {
+    let Home { cloud, owner, second, guest, home, hall } = furnished().await;
+    for (user, name) in [(&second, "b"), (&guest, "c")] {
+        share(&cloud, &owner, &hall, (user, name), json!({ "primary": true })).await;
+        share(&cloud, &owner, &home, (user, name), json!({ "primary": true })).await;
+    }
+    offer(&cloud, &owner, json!({ "groups": [home], "user_name": "c@x.io", "transfer": true })).await.expect(200);
+    let found = |user: &User| cloud.call(Call::get("/v1/user/node_group?group_name=Home").by(&user.access));
+    assert_eq!(found(&guest).await.expect(200)[0]["groups"][0]["group_id"], json!(home));
+    let again = json!({ "group_name": "Home" });
+    cloud.call(Call::post("/v1/user/node_group").by(&guest.access).json(&again)).await.expect_failure(400, 108_007);
+    cloud.call(Call::post("/v1/user/node_group").by(&second.access).json(&again)).await.expect(200);
+    assert_eq!(who_has(&cloud, &guest, &format!("group_id={home}")).await[0]["users"]["primary"], json!(["b@x.io", "c@x.io"]));
+    // Nobody is bound to a room that is shared by itself.
+    for user in [&second, &guest] {
+        leave_group(&cloud, user, &hall).await.expect(200);
+    }
+}

@@ -19,7 +19,12 @@ use shared::{
     node::list::Parts,
     port::table::Cursor,
 };
-use web::{App, Caller, Query, Result, extract::query::OfPage, node::Node, reply::Either};
+use web::{
+    App, Caller, Query, Result,
+    extract::query::OfPage,
+    node::Node,
+    reply::{Either, Found},
+};
 
 use super::{
     OfGroup,
@@ -64,20 +69,21 @@ pub async fn get(
     Caller(caller): Caller,
     State(app): State<App>,
     Query(filter): Query<Filter>,
-) -> Result<Either<Json<Reply>, Json<Vec<Reply>>>> {
+) -> Result<Found<Either<Json<Reply>, Json<Vec<Reply>>>>> {
     let one = |group| Reply { groups: vec![group], total: None, next_id: None };
-    match (filter.group.id()?, &filter.group_name) {
-        (Some(_), Some(_)) => Err(Refusal::GroupIdOrName.into()),
+    let found = match (filter.group.id()?, &filter.group_name) {
+        (Some(_), Some(_)) => return Err(Refusal::GroupIdOrName.into()),
         (Some(id), None) => {
             let grant = membership::grant(&app.ports, &caller, &id).await?;
-            Ok(Either::One(Json(one(group(&app, &caller, grant, &filter).await?))))
+            Either::One(Json(one(group(&app, &caller, grant, &filter).await?)))
         }
         (None, Some(name)) => {
             let grant = show::named(&app.ports, &caller, &name.parse().map_err(|_| Refusal::NoGroupOfName)?).await?;
-            Ok(Either::Other(Json(vec![one(group(&app, &caller, grant, &filter).await?)])))
+            Either::Other(Json(vec![one(group(&app, &caller, grant, &filter).await?)]))
         }
-        (None, None) => Ok(Either::One(Json(page(&app, &caller, &filter).await?))),
-    }
+        (None, None) => Either::One(Json(page(&app, &caller, &filter).await?)),
+    };
+    Ok(Found(found))
 }
 
 async fn page(app: &App, caller: &access::Caller, filter: &Filter) -> Result<Reply> {

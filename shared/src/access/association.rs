@@ -43,15 +43,16 @@ impl Association {
         let node = record.key.sort.strip_prefix(NODE_PREFIX).and_then(|id| id.parse().ok());
         let role = record.str("role").and_then(RoleName::of);
         match (node, role, record.int("mapped_at")) {
-            (Some(node), Some(role), Some(mapped_at)) => {
-                Ok(Self { node, role, sub_role: sub_role(record)?, mapped_at, groups: Vec::new() })
-            }
+            (Some(node), Some(role), Some(mapped_at)) => Ok(Self::own(node, role, sub_role(record)?, mapped_at)),
             _ => Err(Error::Corrupt("association")),
         }
     }
-}
 
-impl Association {
+    /// Of a node that is the user's own.
+    pub(crate) fn own(node: NodeId, role: RoleName, sub_role: Option<u8>, mapped_at: i64) -> Self {
+        Self { node, role, sub_role, mapped_at, groups: Vec::new() }
+    }
+
     /// What a user is to a node that they may have themselves, and which is in these groups: the strongest, if anything.
     pub(crate) fn strongest<'a>(
         node: &NodeId,
@@ -74,7 +75,7 @@ impl Association {
         groups: impl FnOnce() -> Vec<GroupId>,
     ) -> Self {
         match own {
-            Some(own) if own.role == RoleName::Primary || role != RoleName::Primary => own,
+            Some(own) if !role.beats(own.role) => own,
             _ => Self { node: node.clone(), role, sub_role, mapped_at: since, groups: groups() },
         }
     }

@@ -171,18 +171,23 @@ impl Found {
 
 /// Gives each user what they are to the node by groups in which it is, if that is more. 1 batched get, if there are any.
 async fn through_groups(ports: &Ports, short: Vec<(&UserId, &NodeId, &mut Option<Association>)>) -> Result<()> {
-    let keys: BTreeSet<_> = short.iter().flat_map(|(user, node, _)| [Memberships::key(user), holders::key(node)]).collect();
-    if keys.is_empty() {
+    if short.is_empty() {
         return Ok(());
     }
-    let keys: Vec<_> = keys.into_iter().collect();
+    // Each is read once, however many nodes a user has, or users a node.
+    let users: Vec<_> = short.iter().map(|(user, ..)| *user).collect::<BTreeSet<_>>().into_iter().collect();
+    let nodes: Vec<_> = short.iter().map(|(_, node, _)| *node).collect::<BTreeSet<_>>().into_iter().collect();
+    let keys: Vec<_> = users.iter().map(|user| Memberships::key(user)).chain(nodes.iter().map(|node| holders::key(node))).collect();
     let records = ports.table.get_many(&keys).await?;
-    let records: BTreeMap<_, _> = keys.into_iter().zip(records).collect();
-    let get = |key| records.get(&key).and_then(Option::as_ref);
+    let (of_users, of_nodes) = records.split_at(users.len());
+    let memberships = users.into_iter().zip(of_users).map(|(user, record)| Ok((user, Memberships::read(record.as_ref())?)));
+    let memberships = memberships.collect::<Result<BTreeMap<_, _>>>()?;
+    let spots = nodes.into_iter().zip(of_nodes).map(|(node, record)| Ok((node, Holders::of(record.as_ref())?.spots)));
+    let spots = spots.collect::<Result<BTreeMap<_, _>>>()?;
     for (user, node, association) in short {
-        let memberships = Memberships::read(get(Memberships::key(user)))?;
-        let spots = Holders::of(get(holders::key(node)))?.spots;
-        *association = Association::strongest(node, association.take(), &memberships, spots.keys());
+        if let (Some(memberships), Some(spots)) = (memberships.get(user), spots.get(node)) {
+            *association = Association::strongest(node, association.take(), memberships, spots.keys());
+        }
     }
     Ok(())
 }

@@ -157,6 +157,11 @@ impl Holders {
         self.users().filter(move |other| *other != user && self.has(other, RoleName::Primary))
     }
 
+    /// Is the user the one primary user of a group that is in no other? Those inside of others have no owner themselves.
+    pub(crate) fn is_alone(&self, user: &UserId) -> bool {
+        self.owner.is_some() && self.has(user, RoleName::Primary) && self.other_primaries(user).next().is_none()
+    }
+
     /// The groups into which the user has put the node.
     pub(crate) fn spots_by<'a>(&'a self, user: &'a UserId) -> impl Iterator<Item = &'a GroupId> {
         self.spots.iter().filter(move |(_, spot)| spot.by == *user).map(|(group, _)| group)
@@ -203,8 +208,7 @@ impl Holders {
             };
         }
         if left == 0 {
-            let (key, when) = (merge.key, merge.when);
-            return Ok(if self.version.is_some() { Write::Delete { key, when } } else { Write::Check { key, when } });
+            return Ok(self.gone(merge.key));
         }
         // Who was the owner and stays has an entry from now on.
         if let Some((before, place)) = self.owner.as_ref().and_then(|before| self.places.get_key_value(before))
@@ -265,13 +269,13 @@ impl Holders {
     }
 
     /// The write by which the user has made the group at this moment, ms since the epoch.
-    pub(crate) fn found(&self, group: &GroupId, owner: &UserId, at: i64) -> Write {
-        Write::put(group_key(group), [("user", Value::from(owner.as_str())), ("since", at.into())], self.unchanged())
+    pub(crate) fn found(group: &GroupId, owner: &UserId, at: i64) -> Write {
+        Write::put(group_key(group), [("user", Value::from(owner.as_str())), ("since", at.into())], When::Absent)
     }
 
-    /// The write by which the group, as its users stand, has none; a check where it never had any itself.
-    pub(crate) fn end(&self, group: &GroupId) -> Write {
-        let (key, when) = (group_key(group), self.unchanged());
+    /// The write by which nobody has it, as its users stand; a check where nobody had it.
+    pub(crate) fn gone(&self, key: Key) -> Write {
+        let when = self.unchanged();
         if self.version.is_some() { Write::Delete { key, when } } else { Write::Check { key, when } }
     }
 

@@ -8,10 +8,7 @@
 //!
 //! All of a user's groups are one record: so a grant through a group is one batched get, however many groups there are.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    marker::PhantomData,
-};
+use std::{collections::BTreeMap, marker::PhantomData};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,9 +57,9 @@ impl Membership {
         serde_json::to_string(&self).map(Value::from).map_err(|_| Error::Corrupt("membership"))
     }
 
-    /// The stronger of two, by what decides what a user may do.
-    pub(crate) fn stronger(self, other: Self) -> Self {
-        if other.role == RoleName::Primary && self.role != RoleName::Primary { other } else { self }
+    /// The check that the user is still this to the group.
+    fn stands(self, user: &UserId, group: &GroupId) -> Result<Write> {
+        Ok(Write::Check { key: Memberships::key(user), when: When::FieldEq(group.to_string(), self.text()?) })
     }
 }
 
@@ -92,15 +89,15 @@ impl Memberships {
         Ok(Self { groups, version: record.map(|record| record.version) })
     }
 
-    /// Each group with what the user is to it, by the order of their ids.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&GroupId, &Membership)> {
-        self.groups.iter()
+    /// The groups, by the order of their ids.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &GroupId> {
+        self.groups.keys()
     }
 
     /// The strongest that the user has to any of these.
     pub(crate) fn strongest<'a>(&self, groups: impl IntoIterator<Item = &'a GroupId>) -> Option<(&GroupId, Membership)> {
         let all = groups.into_iter().filter_map(|group| self.groups.get_key_value(group)).map(|(group, membership)| (group, *membership));
-        all.reduce(|first, next| if first.1.stronger(next.1) == first.1 { first } else { next })
+        all.reduce(|first, next| if next.1.role.beats(first.1.role) { next } else { first })
     }
 
     /// What the user is to the group itself.
@@ -110,8 +107,7 @@ impl Memberships {
 
     /// The check that these, which are the user's, still say the same of the group.
     pub(crate) fn stands(&self, user: &UserId, group: &GroupId) -> Result<Write> {
-        let membership = self.of_group(group).ok_or(Refusal::NotYourGroups)?;
-        Ok(Write::Check { key: Self::key(user), when: When::FieldEq(group.to_string(), membership.text()?) })
+        self.of_group(group).ok_or(Refusal::NotYourGroups)?.stands(user, group)
     }
 
     /// Holds as long as none of it changes.
@@ -125,8 +121,8 @@ impl Memberships {
     }
 
     /// The groups in which nodes of others may be.
-    pub(crate) fn with_others(&self) -> BTreeMap<&GroupId, Membership> {
-        self.groups.iter().filter(|(_, membership)| membership.others).map(|(group, membership)| (group, *membership)).collect()
+    pub(crate) fn with_others(&self) -> impl Iterator<Item = &GroupId> {
+        self.groups.iter().filter(|(_, membership)| membership.others).map(|(group, _)| group)
     }
 
     /// Refusal: [`Refusal::InvalidRequest`] if the user has no room for so many more.
@@ -232,18 +228,17 @@ impl<R: Role> GroupGrant<R> {
 
     /// The check that the user still is to the group what they were.
     pub(crate) fn stands(&self) -> Result<Write> {
-        let when = When::FieldEq(self.by.to_string(), self.membership.text()?);
-        Ok(Write::Check { key: Memberships::key(&self.user), when })
+        self.membership.stands(&self.user, &self.by)
     }
 
     /// Refusals: [`Refusal::NoSuchGroup`], [`Refusal::SharedGroup`].
     pub(crate) fn new(group: Group, user: &UserId, memberships: &Memberships) -> Result<Self> {
-        let around = group.around();
-        let (by, membership) = memberships.strongest(around.iter().chain([&group.id])).ok_or(Refusal::NoSuchGroup)?;
+        let (by, membership) = memberships.strongest(group.around().iter().chain([&group.id])).ok_or(Refusal::NoSuchGroup)?;
         if !R::includes(membership.role) {
             return Err(Refusal::SharedGroup.into());
         }
-        Ok(Self { by: by.clone(), user: user.clone(), group, membership, role: PhantomData })
+        let by = by.clone();
+        Ok(Self { by, user: user.clone(), group, membership, role: PhantomData })
     }
 }
 
@@ -251,13 +246,17 @@ impl<R: Role> GroupGrant<R> {
 ///
 /// Refusals: [`Refusal::NoSuchGroup`], also for the groups of others; [`Refusal::SharedGroup`] where the caller's role is too weak.
 pub async fn grant<R: Role>(ports: &Ports, caller: &Caller, id: &GroupId) -> Result<GroupGrant<R>> {
-    grants(ports, caller.user_id(), std::slice::from_ref(id)).await?.pop().unwrap_or(Err(Refusal::NoSuchGroup.into()))
+    of_user(ports, caller.user_id(), id).await
 }
 
 /// The same grant, as it stands now. 1 batched get.
 pub(crate) async fn again<R: Role>(ports: &Ports, grant: &GroupGrant<R>) -> Result<GroupGrant<R>> {
-    let found = grants(ports, &grant.user, std::slice::from_ref(&grant.group.id)).await?.pop();
-    found.unwrap_or(Err(Refusal::NoSuchGroup.into()))
+    of_user(ports, &grant.user, &grant.group.id).await
+}
+
+/// The user's grant for the group, as [`grant`].
+pub(crate) async fn of_user<R: Role>(ports: &Ports, user: &UserId, id: &GroupId) -> Result<GroupGrant<R>> {
+    grants(ports, user, std::slice::from_ref(id)).await?.pop().unwrap_or(Err(Refusal::NoSuchGroup.into()))
 }
 
 /// The user's grants for these groups, in their order. 1 batched get.
@@ -282,15 +281,13 @@ pub async fn page<R: Role>(
     after: Option<Cursor>,
 ) -> Result<(Vec<GroupGrant<R>>, Option<Cursor>)> {
     let memberships = Memberships::of(ports, caller.user_id()).await?;
-    let mut rest =
-        memberships.iter().map(|(group, _)| group).filter(|group| after.as_ref().is_none_or(|after| group.as_str() > after.sort()));
+    let mut rest = memberships.groups().filter(|group| after.as_ref().is_none_or(|after| group.as_str() > after.sort()));
     let ids: Vec<_> = rest.by_ref().take(limit).cloned().collect();
     let next = ids.last().filter(|_| rest.next().is_some()).map(self::after);
     let records = if ids.is_empty() { Vec::new() } else { ports.table.get_many(&ids.iter().map(Group::key).collect::<Vec<_>>()).await? };
     // A group that is not there is going at this moment.
     let groups = records.iter().flatten().map(Group::read).collect::<Result<Vec<_>>>()?;
-    let own: BTreeSet<_> = memberships.groups.keys().collect();
-    let alone = groups.into_iter().filter(|group| !group.around().iter().any(|around| own.contains(around)));
+    let alone = groups.into_iter().filter(|group| !group.around().iter().any(|around| memberships.has(around)));
     Ok((alone.map(|group| GroupGrant::new(group, caller.user_id(), &memberships)).collect::<Result<_>>()?, next))
 }
 

@@ -21,8 +21,9 @@
 //! ```
 //! nor a grant for a group:
 //! ```compile_fail
-//! use shared::access::{membership::GroupGrant, role::{Primary, RoleName}};
-//! let forged: GroupGrant<Primary> = GroupGrant { group: panic!(), name: RoleName::Primary, role: std::marker::PhantomData };
+//! use shared::access::{membership::GroupGrant, role::Primary};
+//! let role = std::marker::PhantomData;
+//! let forged: GroupGrant<Primary> = GroupGrant { group: panic!(), user: panic!(), by: panic!(), membership: panic!(), role };
 //! ```
 //! nor the right to administer:
 //! ```compile_fail

@@ -23,6 +23,11 @@ impl RoleName {
         }
     }
 
+    /// Allows it more than the other?
+    pub(crate) fn beats(self, other: Self) -> bool {
+        self == Self::Primary && other != Self::Primary
+    }
+
     /// The role of this word.
     pub fn of(word: &str) -> Option<Self> {
         match word {
@@ -82,7 +87,6 @@ pub enum Itself {}
 
 impl sealed::Sealed for Primary {}
 impl sealed::Sealed for Secondary {}
-
 impl sealed::Sealed for Strongest {}
 impl sealed::Sealed for Mapped {}
 impl sealed::Sealed for MappedPrimary {}

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn roles_and_sub_roles_are_bits() {
-        let role = |role, sub_role| role_of(&Association { node: "n1".parse().unwrap(), role, sub_role, mapped_at: 0, groups: Vec::new() });
+        let role = |role, sub_role| role_of(&Association::own("n1".parse().unwrap(), role, sub_role, 0));
         assert_eq!([None, Some(1), Some(2), Some(3), Some(4)].map(|sub| role(RoleName::Primary, sub)), [0x02, 0x12, 0x22, 0x42, 0x82]);
         assert_eq!([None, Some(1), Some(4)].map(|sub| role(RoleName::Secondary, sub)), [0x04, 0x14, 0x84]);
         assert_eq!([Some(0), Some(5), Some(255)].map(|sub| role(RoleName::Secondary, sub)), [0x04; 3]);

@@ -73,7 +73,7 @@ pub async fn create(ports: &Ports, caller: &Caller, parent: Option<&GroupGrant<P
 
 fn group_of(ports: &Ports, caller: &Caller, parent: Option<&Group>, new: &New) -> Result<Group> {
     edit::check_texts(&new.kind, &new.description)?;
-    let around = parent.map(|parent| [parent.around(), vec![parent.id.clone()]].concat()).unwrap_or_default();
+    let around = parent.map(|parent| [parent.around(), std::slice::from_ref(&parent.id)].concat()).unwrap_or_default();
     if around.len() >= MAX_LEVELS {
         return Err(Refusal::NoSubGroup.into());
     }
@@ -101,10 +101,9 @@ fn group_of(ports: &Ports, caller: &Caller, parent: Option<&Group>, new: &New) -
 async fn alone(ports: &Ports, caller: &Caller, group: &Group) -> Result<()> {
     let user = caller.user_id();
     Memberships::of(ports, user).await?.has_room(1)?;
-    let holders = Holders::of(None)?;
     let mut changes = Changes::default();
     changes.set(user, &group.id, Some(Membership::own(ports.clock.now())));
-    let mut writes = vec![group.name.take(user, &group.id), group.put(When::Absent), holders.found(&group.id, user, ports.clock.now_ms())];
+    let mut writes = vec![group.name.take(user, &group.id), group.put(When::Absent), Holders::found(&group.id, user, ports.clock.now_ms())];
     writes.extend(changes.writes()?);
     match outbox::write(ports, writes, [made(group, user)]).await {
         // Ids are never the same.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{TRIES, shift};
+use super::{TRIES, members, shift};
 use crate::{
     Ports, Refusal, Result,
     access::{
@@ -60,8 +60,7 @@ fn writes(
     let place = Place::plain(RoleName::Primary);
     let mut writes = vec![holders.change_with(holders::key(node), &[(to, Some(&place)), (from, None)], owner, &after)?];
     writes.extend(shift::between(node, &holders.spots, &after));
-    let association =
-        Association { node: node.clone(), role: place.role, sub_role: None, mapped_at: ports.clock.now(), groups: Vec::new() };
+    let association = Association::own(node.clone(), place.role, None, ports.clock.now());
     writes.extend([association::put(to, &association), association::delete(from, node)]);
     if !holders.places().contains_key(to) {
         writes.extend(history::begun(ports, to, [(node, before)]));
@@ -80,11 +79,8 @@ fn after(groups: &[GroupId], from: &UserId, to: &UserId, spots: &Spots) -> Spots
         |id: &GroupId, spot: &Spot| spot.by == *from && (groups.contains(id) || groups.iter().any(|group| spot.position.is_in(group)));
     let (moved, others): (Spots, Spots) = spots.clone().into_iter().partition(|(id, spot)| moves(id, spot));
     let excluded = |spot: &Spot| spot.by == *to && moved.values().any(|moved| moved.position.excludes(&spot.position));
-    let excluded: Vec<_> = others.iter().filter(|(_, spot)| excluded(spot)).map(|(id, _)| id.clone()).collect();
-    let stays = |id: &GroupId, spot: &Spot| {
-        spot.by != *from && !excluded.contains(id) && !excluded.iter().any(|excluded| spot.position.is_in(excluded))
-    };
-    let mut after: Spots = others.into_iter().filter(|(id, spot)| stays(id, spot)).collect();
+    let stay: Spots = others.iter().filter(|(_, spot)| spot.by != *from).map(|(id, spot)| (id.clone(), spot.clone())).collect();
+    let mut after = others.iter().filter(|(_, spot)| excluded(spot)).fold(stay, |after, (id, _)| members::without(id, &after));
     after.extend(moved.iter().map(|(id, spot)| (id.clone(), Spot { by: to.clone(), ..spot.clone() })));
     after
 }

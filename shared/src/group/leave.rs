@@ -29,10 +29,10 @@ pub(crate) async fn group(ports: &Ports, group: &GroupId, user: &UserId) -> Resu
 
 /// Refusals: [`Refusal::SharedByParent`] if the user has the group, but not by itself; [`Refusal::SoleOwnerStays`].
 pub(crate) fn may(holders: &Holders, user: &UserId) -> Result<()> {
-    let Some(place) = holders.places().get(user) else { return Err(Refusal::SharedByParent.into()) };
-    // A group inside of others has an owner by those.
-    let alone = place.role == RoleName::Primary && holders.owner.is_some() && holders.other_primaries(user).next().is_none();
-    if alone { Err(Refusal::SoleOwnerStays.into()) } else { Ok(()) }
+    if !holders.places().contains_key(user) {
+        return Err(Refusal::SharedByParent.into());
+    }
+    if holders.is_alone(user) { Err(Refusal::SoleOwnerStays.into()) } else { Ok(()) }
 }
 
 /// The user has the group no more, or only in this place, which is that of a secondary user.
@@ -46,7 +46,7 @@ pub(crate) async fn end(ports: &Ports, id: &GroupId, user: &UserId, place: Optio
         };
         let mut writes = Vec::new();
         if before.role == RoleName::Primary {
-            if group.parent().is_none() && holders.other_primaries(user).next().is_none() {
+            if holders.is_alone(user) {
                 return Err(Refusal::SoleOwnerStays.into());
             }
             let theirs: BTreeSet<_> =

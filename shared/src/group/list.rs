@@ -12,7 +12,7 @@ pub const PAGE: usize = 25;
 /// Groups on a page, at most.
 pub const MAX_PAGE: usize = 100;
 
-/// A page of the caller's groups, shorter where it would be too large. 1 query, 1 batched get; 1 batched get more with
+/// A page of the caller's groups, shorter where it would be too large. 1 get, 1 batched get; 1 batched get more with
 /// nodes or with groups inside, and 1 for those.
 pub async fn list(
     ports: &Ports,

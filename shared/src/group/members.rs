@@ -43,10 +43,7 @@ pub async fn add(ports: &Ports, grant: &GroupGrant<Primary>, nodes: &[NodeId]) -
 
 /// Puts a node that is the user's now into a group of theirs, as [`add`]; where that can't be, it stays where it is.
 pub(crate) async fn settle(ports: &Ports, user: &UserId, group: &GroupId, node: &NodeId) -> Result<()> {
-    let settled = async {
-        let grant = membership::grants::<Primary>(ports, user, std::slice::from_ref(group)).await?.pop();
-        add(ports, &grant.unwrap_or(Err(Refusal::NoSuchGroup.into()))?, std::slice::from_ref(node)).await
-    };
+    let settled = async { add(ports, &membership::of_user(ports, user, group).await?, std::slice::from_ref(node)).await };
     match settled.await {
         Err(Error::Refused(refusal)) => {
             tracing::info!(%node, %group, %refusal, "a mapped node does not come into the group");
@@ -143,7 +140,7 @@ fn placed(group: &Group, by: &UserId, spots: &Spots) -> Spots {
 }
 
 /// These but for the group and those inside of it.
-fn without(group: &GroupId, spots: &Spots) -> Spots {
+pub(super) fn without(group: &GroupId, spots: &Spots) -> Spots {
     let stays = |(id, spot): &(&GroupId, &Spot)| *id != group && !spot.position.is_in(group);
     spots.iter().filter(stays).map(|(id, spot)| (id.clone(), spot.clone())).collect()
 }
@@ -178,8 +175,12 @@ async fn rearrange(
             return Err(Refusal::InvalidRequest(format!("a group has at most {MAX_NODES} nodes")).into());
         }
         match write(ports, &group, &shifts, &also).await {
-            // What stands beside may be what has changed.
-            Err(error) if error.is_conflict() => hold(ports, &also).await?,
+            Err(error) if error.is_conflict() => {
+                // What stands beside may be what has changed.
+                if !also.is_empty() && !ports.table.all_hold(&also).await? {
+                    return Err(Refusal::NoSuchGroup.into());
+                }
+            }
             done => return done,
         }
     }
@@ -193,15 +194,4 @@ async fn write(ports: &Ports, group: &Group, shifts: &[Shift], also: &[Write]) -
         }
     }
     Ok(())
-}
-
-/// Refusal: [`Refusal::NoSuchGroup`] if the user is not to the group what they were. 1 batched get, if there is anything to hold.
-async fn hold(ports: &Ports, also: &[Write]) -> Result<()> {
-    if also.is_empty() {
-        return Ok(());
-    }
-    let keys: Vec<_> = also.iter().map(|write| write.key().clone()).collect();
-    let records = ports.table.get_many(&keys).await?;
-    let all = also.iter().zip(records).all(|(write, record)| write.when().holds(record.as_ref()));
-    if all { Ok(()) } else { Err(Refusal::NoSuchGroup.into()) }
 }

@@ -11,7 +11,7 @@ use crate::id::GroupId;
 pub(crate) struct Position {
     /// The groups around the group, from the outermost in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    around: Vec<String>,
+    around: Vec<GroupId>,
     /// The group's type, if a node may be in only one group of this type with the same parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     only: Option<String>,
@@ -20,12 +20,12 @@ pub(crate) struct Position {
 impl Position {
     /// Inside of these groups; `only` is the type if the group is mutually exclusive.
     pub(crate) fn new(around: &[GroupId], only: Option<String>) -> Self {
-        Self { around: around.iter().map(ToString::to_string).collect(), only }
+        Self { around: around.to_vec(), only }
     }
 
     /// The groups around it.
-    pub(crate) fn around(&self) -> Vec<GroupId> {
-        self.around.iter().filter_map(|group| group.parse().ok()).collect()
+    pub(crate) fn around(&self) -> &[GroupId] {
+        &self.around
     }
 
     /// Is the group mutually exclusive?
@@ -40,7 +40,7 @@ impl Position {
 
     /// Is it inside of this group?
     pub(crate) fn is_in(&self, group: &GroupId) -> bool {
-        self.around.iter().any(|around| around == group.as_str())
+        self.around.contains(group)
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_givenis_written_and_read() {
+    fn a_position_is_written_and_read() {
         for (given, text) in [(position(&[], None), "{}"), (position(&["h", "r"], Some("x\"y")), r#"{"around":["h","r"],"only":"x\"y"}"#)] {
             assert_eq!(given.to_string(), text);
             assert_eq!(text.parse::<Position>().unwrap(), given);

@@ -49,22 +49,22 @@ impl Group {
 
     /// The group that it is in.
     pub fn parent(&self) -> Option<GroupId> {
-        self.around().pop()
+        self.around().last().cloned()
     }
 
     /// The groups around it, from the outermost in.
-    pub(crate) fn around(&self) -> Vec<GroupId> {
+    pub(crate) fn around(&self) -> &[GroupId] {
         self.position.around()
     }
 
     /// The outermost group, which may be itself.
     pub(crate) fn outermost(&self) -> GroupId {
-        self.around().into_iter().next().unwrap_or_else(|| self.id.clone())
+        self.around().first().unwrap_or(&self.id).clone()
     }
 
     /// Puts it among nodes of its own kind only, or among any.
     pub(super) fn exclude(&mut self, exclusive: bool) {
-        self.position = Position::new(&self.around(), exclusive.then(|| self.kind.clone()));
+        self.position = Position::new(self.around(), exclusive.then(|| self.kind.clone()));
     }
 
     /// Changes the custom data.

@@ -7,7 +7,7 @@ use crate::{
     access::{
         holders::{self, Holders},
         membership::{Changes, GroupGrant, Memberships},
-        role::{Primary, RoleName},
+        role::Primary,
     },
     id::{GroupId, UserId},
     outbox::{self, News},
@@ -32,12 +32,8 @@ pub async fn remove(ports: &Ports, grant: &GroupGrant<Primary>) -> Result<()> {
 
 /// The user, whose account goes, leaves all groups; those that are in no other and have no other primary user are removed.
 pub(crate) async fn all_of(ports: &Ports, user: &UserId) -> Result<()> {
-    for (id, membership) in Memberships::of(ports, user).await?.iter() {
-        let records = ports.table.get_many(&[Group::key(id), holders::group_key(id)]).await?;
-        let [Some(group), holders] = records.as_slice() else { continue };
-        let (group, holders) = (Group::read(group)?, Holders::of(holders.as_ref())?);
-        let alone = group.parent().is_none() && holders.other_primaries(user).next().is_none();
-        if membership.role == RoleName::Primary && alone {
+    for id in Memberships::of(ports, user).await?.groups() {
+        if Holders::of(ports.table.get(&holders::group_key(id)).await?.as_ref())?.is_alone(user) {
             whole(ports, id).await?;
             continue;
         }
@@ -104,7 +100,7 @@ impl Going {
         self.writes.extend([
             Write::Delete { key: Group::key(group), when },
             Write::Delete { key: nodes_key(group), when: When::Always },
-            holders.end(group),
+            holders.gone(holders::group_key(group)),
         ]);
         true
     }

@@ -33,7 +33,7 @@ pub async fn named(ports: &Ports, caller: &Caller, name: &Name) -> Result<GroupG
 
 async fn shared(ports: &Ports, caller: &Caller, name: &Name) -> Result<Option<GroupId>> {
     let memberships = Memberships::of(ports, caller.user_id()).await?;
-    let keys: Vec<_> = memberships.with_others().into_keys().map(Group::key).collect();
+    let keys: Vec<_> = memberships.with_others().map(Group::key).collect();
     if keys.is_empty() {
         return Ok(None);
     }

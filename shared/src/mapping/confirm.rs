@@ -15,7 +15,7 @@ use crate::{
     outbox::{self, News},
     port::{
         events::EventType,
-        table::{Key, Merge, When, Write},
+        table::{Merge, When, Write},
     },
 };
 
@@ -90,7 +90,7 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
             Ok(()) => {}
             // Unless someone else used the proof up, only the node's users have changed.
             Err(error) if error.is_conflict() => {
-                if !holds(ports, &handover.proof).await? {
+                if !ports.table.all_hold(&handover.proof).await? {
                     return Ok(Outcome::ProofGone);
                 }
                 tries += 1;
@@ -99,13 +99,6 @@ pub(super) async fn hand_over(ports: &Ports, handover: &Handover<'_>) -> Result<
         }
     }
     Err(Refusal::TooManyTries.into())
-}
-
-/// Are the proof's conditions still true? 1 batched get.
-async fn holds(ports: &Ports, proof: &[Write]) -> Result<bool> {
-    let keys: Vec<Key> = proof.iter().map(|write| write.key().clone()).collect();
-    let records = ports.table.get_many(&keys).await?;
-    Ok(proof.iter().zip(records).all(|(write, record)| write.when().holds(record.as_ref())))
 }
 
 /// The writes by which users leave.
@@ -132,8 +125,7 @@ async fn give(ports: &Ports, handover: &Handover<'_>, holders: &Holders, others:
     let vacated = others.iter().copied().chain([*user]).filter(|_| !keeps_shares);
     writes.extend(vacated.flat_map(|user| holders.vacated(node, user)));
     let sub_role = before.filter(|_| keeps_shares).and_then(|place| place.sub_role);
-    let association =
-        Association { node: (*node).clone(), role: RoleName::Primary, sub_role, mapped_at: ports.clock.now(), groups: Vec::new() };
+    let association = Association::own((*node).clone(), RoleName::Primary, sub_role, ports.clock.now());
     writes.push(association::put(user, &association));
     writes.extend(proof.iter().cloned());
     writes.extend(details_of(ports, node, &gift.details, keeps_shares).await?);

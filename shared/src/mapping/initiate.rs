@@ -1,6 +1,6 @@
 //! The first step of a mapping by challenge: the challenge (contract `mqtt-and-node.md` §4.3).
 
-use super::{Gift, OUTCOME_SECONDS, request_key};
+use super::{OUTCOME_SECONDS, group_field, request_key};
 use crate::{
     Error, Ports, Refusal, Result,
     access::Caller,
@@ -39,7 +39,6 @@ pub async fn initiate(ports: &Ports, caller: &Caller, timeout: Option<i64>, grou
     let request: RequestId = ports.ids.id().parse().map_err(|_| Error::Corrupt("generated id"))?;
     let text = ports.ids.id() + &ports.ids.id();
     let deadline = ports.clock.now() + seconds;
-    let group = Gift { group, ..Gift::default() }.group_field();
     let fields = [
         ("by", Value::from(BY_CHALLENGE)),
         ("challenge", text.as_str().into()),
@@ -49,7 +48,7 @@ pub async fn initiate(ports: &Ports, caller: &Caller, timeout: Option<i64>, grou
     ];
     let put = Write::Put {
         key: request_key(caller.user_id(), &request),
-        fields: fields.into_iter().chain(group).map(|(name, value)| (name.to_owned(), value)).collect(),
+        fields: fields.into_iter().chain(group_field(group.as_ref())).map(|(name, value)| (name.to_owned(), value)).collect(),
         expires: Some(deadline + OUTCOME_SECONDS),
         when: When::Absent,
     };

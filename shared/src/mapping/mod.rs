@@ -16,8 +16,8 @@
 //! | `nodes` | `node#<node>` / `mapping#node` | `{user: "<user>", secret: "…", reset: false}` | the user's half, when it arrives |
 //!
 //! A request costs 2 gets and 1 batch, the node's half 1 batched get and 1 write; confirming 2 gets
-//! and 1 batch more, and what adding to a group costs, a reset 1 get and 1 batch. The halves live for [`WINDOW_SECONDS`]. A challenge costs 1
-//! write; its answer 1 write and 1 get, and then what confirming costs.
+//! and 1 batch more, and what adding to a group costs, a reset 1 get and 1 batch. The halves live for
+//! [`WINDOW_SECONDS`]. A challenge costs 1 write; its answer 1 write and 1 get, and then what confirming costs.
 
 mod confirm;
 pub mod history;
@@ -68,7 +68,7 @@ struct NodeHalf {
 impl UserHalf {
     fn read(user: &UserId, record: &Record) -> Option<Self> {
         let details = record.json("gift").map_or(Some(details::Change::default()), details::Change::from_json)?;
-        let gift = Gift { details, group: Gift::group_of(record) };
+        let gift = Gift { details, group: group_of(record) };
         Some(Self { user: user.clone(), request: record.str("request")?.parse().ok()?, secret: record.str("secret")?.to_owned(), gift })
     }
 }
@@ -97,15 +97,14 @@ pub struct Gift {
     pub group: Option<GroupId>,
 }
 
-impl Gift {
-    fn group_of(record: &Record) -> Option<GroupId> {
-        record.str("group").and_then(|group| group.parse().ok())
-    }
+/// The group that a record keeps for the node.
+fn group_of(record: &Record) -> Option<GroupId> {
+    record.str("group").and_then(|group| group.parse().ok())
+}
 
-    /// The field by which the group is kept.
-    fn group_field(&self) -> Option<(&'static str, Value)> {
-        self.group.as_ref().map(|group| ("group", group.as_str().into()))
-    }
+/// The field by which it is kept.
+fn group_field(group: Option<&GroupId>) -> Option<(&'static str, Value)> {
+    group.map(|group| ("group", group.as_str().into()))
 }
 
 /// The group, of which the caller must be a primary user. 1 batched get, if there is one.

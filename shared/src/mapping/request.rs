@@ -1,6 +1,8 @@
 //! The user's half: an app asks for a node to be mapped.
 
-use super::{Gift, MAX_SECRET, NodeHalf, OUTCOME_SECONDS, UserHalf, WINDOW_SECONDS, confirm, node_half_key, request_key, user_half_key};
+use super::{
+    Gift, MAX_SECRET, NodeHalf, OUTCOME_SECONDS, UserHalf, WINDOW_SECONDS, confirm, group_field, node_half_key, request_key, user_half_key,
+};
 use crate::{
     Error, Ports, Refusal, Result,
     access::Caller,
@@ -48,7 +50,7 @@ fn note(ports: &Ports, node: &NodeId, half: &UserHalf, before: Option<&Record>) 
     };
     let request = vec![("node", node.as_str().into()), ("status", "requested".into()), ("deadline", deadline.into())];
     let mut own = vec![("request", half.request.as_str().into()), ("secret", half.secret.as_str().into())];
-    own.extend(half.gift.group_field());
+    own.extend(group_field(half.gift.group.as_ref()));
     if !half.gift.details.is_empty() {
         own.push(("gift", Value::Json(half.gift.details.to_json()?)));
     }

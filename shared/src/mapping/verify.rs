@@ -6,6 +6,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use super::{
     Gift,
     confirm::{self, Handover, Outcome},
+    group_of,
     initiate::BY_CHALLENGE,
     poll::Status,
     request_key,
@@ -56,8 +57,8 @@ fn waits() -> When {
     When::FieldEq("status".to_owned(), "requested".into())
 }
 
-/// The challenge, if it waits for an answer, and the group for the node. The try is counted before the answer is looked at; one too many
-/// ends the request.
+/// The challenge, if it waits for an answer, and the group for the node. The try is counted before the answer is looked at;
+/// one too many ends the request.
 async fn take_try(ports: &Ports, key: &Key) -> Result<(String, Option<GroupId>)> {
     let by_challenge = When::FieldEq("by".to_owned(), BY_CHALLENGE.into());
     let count = Merge::new(key.clone()).add("tries", 1).when(by_challenge);
@@ -74,7 +75,7 @@ async fn take_try(ports: &Ports, key: &Key) -> Result<(String, Option<GroupId>)>
         }
         return Err(Refusal::MappingEnded.into());
     }
-    Ok((challenge.to_owned(), Gift::group_of(&request)))
+    Ok((challenge.to_owned(), group_of(&request)))
 }
 
 /// The challenge of a request that takes an answer.

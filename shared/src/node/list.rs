@@ -99,7 +99,7 @@ pub async fn ids(ports: &Ports, caller: &Caller, limit: usize, after: Option<Cur
 
 /// The nodes behind the cursor in groups where nodes of others may be, each with those groups. 1 batched get, if there are any.
 async fn in_groups(ports: &Ports, memberships: &Memberships, after: Option<&Cursor>) -> Result<BTreeMap<NodeId, Vec<GroupId>>> {
-    let groups: Vec<_> = memberships.with_others().into_keys().collect();
+    let groups: Vec<_> = memberships.with_others().collect();
     let mut found = BTreeMap::<_, Vec<_>>::new();
     if groups.is_empty() {
         return Ok(found);

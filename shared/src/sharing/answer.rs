@@ -1,7 +1,7 @@
 //! Answering an offer.
 
-use super::{Kind, Request, TRIES, What, groups, nodes};
-use crate::{Ports, Refusal, Result, access::Caller, id::RequestId, outbox, port::events::EventType};
+use super::{Kind, Request, TRIES, apply, request::Step};
+use crate::{Ports, Refusal, Result, access::Caller, id::RequestId, outbox};
 
 /// Accepts: the caller gets the nodes or groups, all of them, as long as who offered them is a primary user of each.
 ///
@@ -9,11 +9,7 @@ use crate::{Ports, Refusal, Result, access::Caller, id::RequestId, outbox, port:
 pub async fn accept(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) -> Result<()> {
     for _ in 0..TRIES {
         let request = waiting(ports, caller, kind, id).await?;
-        let done = match &request.deal.what {
-            What::Nodes(nodes) => nodes::apply(ports, &request.deal, nodes, Some(&request)).await,
-            What::Groups(groups) => groups::apply(ports, &request.deal, groups, Some(&request)).await,
-        };
-        match done {
+        match apply(ports, &request.deal, Some(&request)).await {
             Err(error) if error.is_conflict() => {}
             done => return done,
         }
@@ -24,11 +20,7 @@ pub async fn accept(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) 
 /// Declines: nothing happens but that who offered sees it; who was asked need not see it again. Refusal: [`Refusal::NoRequestToAnswer`].
 pub async fn decline(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId) -> Result<()> {
     let request = waiting(ports, caller, kind, id).await?;
-    let declined = match kind {
-        Kind::Nodes => EventType::NodeShareDeclined,
-        Kind::Groups => EventType::GroupShareDeclined,
-    };
-    match outbox::write(ports, request.decline().to_vec(), [request.deal.news(declined, Some(id))]).await {
+    match outbox::write(ports, request.decline().to_vec(), [request.deal.news(Step::Declined, Some(id))]).await {
         Err(error) if error.is_conflict() => Err(Refusal::NoRequestToAnswer.into()),
         done => done,
     }

@@ -4,7 +4,10 @@
 //! A transfer also moves the nodes that who offers has put there, from one user to the other, and takes more batches. What
 //! one has done the next try finds done, so whatever was interrupted is finished by doing it again.
 
-use super::{Deal, Request, nodes, request};
+use super::{
+    Deal, Request, nodes,
+    request::{self, Step},
+};
 use crate::{
     Error, Ports, Refusal, Result,
     access::{
@@ -16,27 +19,21 @@ use crate::{
     group::{Group, hand_over, leave, members},
     id::{GroupId, UserId},
     outbox,
-    port::{
-        events::EventType,
-        table::{Key, Write},
-    },
+    port::table::{Key, Write},
 };
 
 /// The users of these groups, all of which the caller must have as a primary user. 2 batched gets.
 pub(super) async fn own(ports: &Ports, caller: &Caller, ids: &[GroupId], transfer: bool) -> Result<Vec<Holders>> {
     for grant in membership::grants::<Primary>(ports, caller.user_id(), ids).await? {
-        may_offer(grant, transfer)?;
+        let grant = grant.map_err(|error| {
+            error.instead(&Refusal::NoSuchGroup, Refusal::NotYourGroups).instead(&Refusal::SharedGroup, Refusal::NotPrimaryOfGroups)
+        })?;
+        if transfer && !grant.is_direct() {
+            return Err(Refusal::NoTransferInside.into());
+        }
     }
     let records = ports.table.get_many(&ids.iter().map(holders::group_key).collect::<Vec<_>>()).await?;
     records.iter().map(|record| Holders::of(record.as_ref())).collect()
-}
-
-fn may_offer(grant: Result<GroupGrant<Primary>>, transfer: bool) -> Result<GroupGrant<Primary>> {
-    let instead = |error: Error| {
-        error.instead(&Refusal::NoSuchGroup, Refusal::NotYourGroups).instead(&Refusal::SharedGroup, Refusal::NotPrimaryOfGroups)
-    };
-    let grant = grant.map_err(instead)?;
-    if transfer && !grant.is_direct() { Err(Refusal::NoTransferInside.into()) } else { Ok(grant) }
 }
 
 /// Refuses groups that the user does not have, has only by a group around them, or has as their only primary user. 2 batched gets.
@@ -96,7 +93,7 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, ids: &[GroupId], request: 
         let (place, key) = (&deal.terms.place, holders::group_key(&group.id));
         if holders.has(&deal.to, RoleName::Primary) && place.role != RoleName::Primary {
             // With the role go the nodes that they put there.
-            leave::end(ports, &group.id, &deal.to, Some(place), vec![deal.news(EventType::GroupShareAccepted, None)]).await?;
+            leave::end(ports, &group.id, &deal.to, Some(place), vec![deal.news(Step::Accepted, None)]).await?;
             continue;
         }
         let since = to.of_group(&group.id).map_or_else(|| ports.clock.now(), |membership| membership.since);
@@ -118,7 +115,7 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, ids: &[GroupId], request: 
         Some(request) => writes.extend(request.used()),
         None => {}
     }
-    let news = || deal.news(EventType::GroupShareAccepted, request.map(|request| &request.id));
+    let news = || deal.news(Step::Accepted, request.map(|request| &request.id));
     if !writes.is_empty() {
         outbox::write(ports, writes, (!transfer || request.is_none()).then(news)).await?;
     }

@@ -117,8 +117,7 @@ async fn known<'a>(ports: &Ports, grants: &'a [GroupGrant<Secondary>], wanted: W
         let tree = Tree::read(group.outermost(), get(Tree::key(&group.outermost())))?;
         let inside = if wanted.sub_groups { tree.inside(&group.id) } else { Vec::new() };
         let inside = inside.into_iter().map(|id| (id, places.clone())).collect();
-        let around = group.around();
-        let parents = around.iter().filter(|_| wanted.parents).filter_map(|id| get(Group::key(id))).map(Group::read);
+        let parents = group.around().iter().filter(|_| wanted.parents).filter_map(|id| get(Group::key(id))).map(Group::read);
         Ok(Known { grant, inside, places, parents: parents.collect::<Result<_>>()? })
     });
     known.collect()

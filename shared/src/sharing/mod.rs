@@ -123,6 +123,14 @@ pub async fn other(ports: &Ports, caller: &Caller, name: &str) -> Result<UserId>
     if user == *caller.user_id() { Err(Refusal::SelfSharing.into()) } else { Ok(user) }
 }
 
+/// Does what was offered, and uses the request up, if it is one; see [`nodes::apply`], [`groups::apply`].
+async fn apply(ports: &Ports, deal: &Deal, request: Option<&Request>) -> Result<()> {
+    match &deal.what {
+        What::Nodes(nodes) => nodes::apply(ports, deal, nodes, request).await,
+        What::Groups(groups) => groups::apply(ports, deal, groups, request).await,
+    }
+}
+
 /// Who has these nodes, all of which the caller must have as a primary user. 1 batched get.
 async fn own(ports: &Ports, caller: &Caller, nodes: &[NodeId]) -> Result<Vec<Holders>> {
     let granted = grant::grants::<MappedPrimary, Holders>(ports, caller, nodes.to_vec()).await?;

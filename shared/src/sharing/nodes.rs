@@ -3,7 +3,10 @@
 //! A batch for some of the nodes at a time. What one has done the next try finds done, so whatever was interrupted is
 //! finished by doing it again.
 
-use super::{AT_ONCE, Deal, Request, request};
+use super::{
+    AT_ONCE, Deal, Request,
+    request::{self, Step},
+};
 use crate::{
     Ports, Refusal, Result,
     access::{
@@ -15,10 +18,7 @@ use crate::{
     id::{GroupId, NodeId, UserId},
     mapping::history,
     outbox,
-    port::{
-        events::EventType,
-        table::{Key, Record, Write},
-    },
+    port::table::{Key, Record, Write},
 };
 
 /// A node as it stands.
@@ -69,7 +69,7 @@ pub(super) async fn apply(ports: &Ports, deal: &Deal, nodes: &[NodeId], request:
             Some(request) => writes.push(Write::Check { key: request::key(&request.id), when: request::waits() }),
             None => {}
         }
-        let news = done.then(|| deal.news(EventType::NodeShareAccepted, request.map(|request| &request.id)));
+        let news = done.then(|| deal.news(Step::Accepted, request.map(|request| &request.id)));
         if !writes.is_empty() {
             outbox::write(ports, writes, news).await?;
         }
@@ -140,7 +140,7 @@ fn change(ports: &Ports, deal: &Deal, Standing { node, holders, .. }: &Standing<
         writes.extend(history::renew(ports, to, node));
     } else {
         let (role, sub_role, mapped_at) = (place.role, place.sub_role, ports.clock.now());
-        writes.push(association::put(to, &Association { node: (*node).clone(), role, sub_role, mapped_at, groups: Vec::new() }));
+        writes.push(association::put(to, &Association::own((*node).clone(), role, sub_role, mapped_at)));
     }
     if let Some(left) = left {
         writes.push(association::change(from, node, left.role, left.sub_role));

@@ -1,15 +1,15 @@
 //! Offering nodes or groups to somebody.
 
-use super::{Deal, Kind, MAX_FROM_ONE, MAX_REQUESTS, Request, TRIES, Terms, What, groups, nodes, own, request::Side};
+use super::{
+    Deal, Kind, MAX_FROM_ONE, MAX_REQUESTS, Request, TRIES, Terms, What, apply, groups, own,
+    request::{Side, Step},
+};
 use crate::{
     Error, Ports, Refusal, Result,
     access::{Caller, association::user_partition},
     id::{RequestId, UserId},
     outbox,
-    port::{
-        events::EventType,
-        table::{Query, TableId},
-    },
+    port::table::{Query, TableId},
 };
 
 /// What became of it.
@@ -41,21 +41,13 @@ pub async fn offer(ports: &Ports, caller: &Caller, to: UserId, what: What, terms
     }
     let id: RequestId = ports.ids.id().parse().map_err(|_| Error::Corrupt("generated id"))?;
     let request = Request { id: id.clone(), deal, at: ports.clock.now(), declined: false };
-    let shared = match kind {
-        Kind::Nodes => EventType::NodeShared,
-        Kind::Groups => EventType::GroupShared,
-    };
-    outbox::write(ports, request.put()?.to_vec(), [request.deal.news(shared, Some(&id))]).await?;
+    outbox::write(ports, request.put()?.to_vec(), [request.deal.news(Step::Offered, Some(&id))]).await?;
     Ok(Offered::Asked(id))
 }
 
 async fn at_once(ports: &Ports, deal: &Deal) -> Result<Offered> {
     for _ in 0..TRIES {
-        let done = match &deal.what {
-            What::Nodes(nodes) => nodes::apply(ports, deal, nodes, None).await,
-            What::Groups(groups) => groups::apply(ports, deal, groups, None).await,
-        };
-        match done {
+        match apply(ports, deal, None).await {
             Err(error) if error.is_conflict() => {}
             done => return done.map(|()| Offered::Done),
         }

@@ -70,14 +70,40 @@ pub struct Deal {
     pub terms: Terms,
 }
 
+/// What becomes of what is offered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    Offered,
+    Accepted,
+    Declined,
+    /// The offer, or what came of it.
+    Revoked,
+}
+
+impl Step {
+    fn of(self, kind: Kind) -> EventType {
+        match (self, kind) {
+            (Self::Offered, Kind::Nodes) => EventType::NodeShared,
+            (Self::Offered, Kind::Groups) => EventType::GroupShared,
+            (Self::Accepted, Kind::Nodes) => EventType::NodeShareAccepted,
+            (Self::Accepted, Kind::Groups) => EventType::GroupShareAccepted,
+            (Self::Declined, Kind::Nodes) => EventType::NodeShareDeclined,
+            (Self::Declined, Kind::Groups) => EventType::GroupShareDeclined,
+            (Self::Revoked, Kind::Nodes) => EventType::NodeShareRevoked,
+            (Self::Revoked, Kind::Groups) => EventType::GroupShareRevoked,
+        }
+    }
+}
+
 impl Deal {
     /// What is told of it.
-    pub(super) fn news(&self, kind: EventType, request: Option<&RequestId>) -> News {
-        let ids = match self.what.kind() {
+    pub(super) fn news(&self, step: Step, request: Option<&RequestId>) -> News {
+        let kind = self.what.kind();
+        let ids = match kind {
             Kind::Nodes => "node_ids",
             Kind::Groups => "group_ids",
         };
-        let news = News::of(kind).users([&self.from, &self.to]).data("from", self.from.as_str()).data("to", self.to.as_str());
+        let news = News::of(step.of(kind)).users([&self.from, &self.to]).data("from", self.from.as_str()).data("to", self.to.as_str());
         let news = news.data(ids, self.what.ids()).data("role", self.terms.place.role.as_str()).data("transfer", self.terms.transfer);
         match request {
             Some(id) => news.data("request_id", id.as_str()),

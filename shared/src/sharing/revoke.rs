@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AT_ONCE, Deal, Kind, TRIES, Terms, What, own, withdraw};
+use super::{AT_ONCE, Deal, TRIES, Terms, What, own, request::Step, withdraw};
 use crate::{
     Ports, Refusal, Result,
     access::{Caller, association, holders, holders::Holders, membership::Memberships},
@@ -10,7 +10,7 @@ use crate::{
     id::{GroupId, NodeId, UserId},
     mapping::history,
     outbox::{self, News},
-    port::{events::EventType, table::Write},
+    port::table::Write,
 };
 
 /// Takes the caller's nodes from the other, at once, with what is still offered to them of these. If the other is a node's owner,
@@ -103,10 +103,6 @@ pub async fn leave(ports: &Ports, caller: &Caller, ids: &[GroupId]) -> Result<()
 }
 
 fn revoked(caller: &Caller, from: &UserId, what: What) -> Result<News> {
-    let kind = match what.kind() {
-        Kind::Nodes => EventType::NodeShareRevoked,
-        Kind::Groups => EventType::GroupShareRevoked,
-    };
     let deal = Deal { from: caller.user_id().clone(), to: from.clone(), what, terms: Terms::new(false, None, None, false, None)? };
-    Ok(deal.news(kind, None))
+    Ok(deal.news(Step::Revoked, None))
 }

@@ -2,17 +2,14 @@
 
 use super::{
     Kind, Request, What,
-    request::{self, Entry, Side},
+    request::{self, Entry, Side, Step},
 };
 use crate::{
     Ports, Refusal, Result,
     access::{Caller, association::user_partition},
     id::{RequestId, UserId},
     outbox,
-    port::{
-        events::EventType,
-        table::{Query, TableId},
-    },
+    port::table::{Query, TableId},
 };
 
 /// Offers that are looked at in one go.
@@ -38,11 +35,7 @@ pub async fn withdraw(ports: &Ports, caller: &Caller, kind: Kind, id: &RequestId
 }
 
 async fn take_back(ports: &Ports, request: &Request) -> Result<()> {
-    let revoked = match request.deal.what.kind() {
-        Kind::Nodes => EventType::NodeShareRevoked,
-        Kind::Groups => EventType::GroupShareRevoked,
-    };
-    outbox::write(ports, request.used().to_vec(), [request.deal.news(revoked, Some(&request.id))]).await
+    outbox::write(ports, request.used().to_vec(), [request.deal.news(Step::Revoked, Some(&request.id))]).await
 }
 
 /// Withdraws what the caller has offered to the other of this, so that nobody from whom something is taken comes back

@@ -6,19 +6,12 @@ use tests::{Answer, Call, Cloud};
 
 use super::{
     group_sharing::{Home, answer, furnished, leave_group, offered, revoke, share},
-    groups::{add, delete, home, nodes, records},
+    groups::{add, change, delete, home, lit, make, nodes, records},
     sharing::{leave, roles},
+    sharing_races::both,
 };
 
 const ROUNDS: usize = 20;
-
-async fn both<A, B>(round: usize, one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
-    if round.is_multiple_of(2) {
-        return join(one, other).await;
-    }
-    let (other, one) = join(other, one).await;
-    (one, other)
-}
 
 /// The groups in which the node is by its own record, which are to be those that have it.
 async fn spots(cloud: &Cloud, node: &str) -> Vec<String> {
@@ -143,5 +136,76 @@ async fn a_home_that_changes_hands_while_its_nodes_move_keeps_each_in_one_hand()
             assert_eq!(at_home.as_array().unwrap().contains(&json!(node)), theirs.get(node).is_some(), "{node}: {at_home} {theirs}");
         }
         delete(&cloud, &owner, &home).await.expect_failure(400, 108_023);
+    }
+}
+
+#[tokio::test]
+async fn of_two_groups_of_one_name_one_is_made() {
+    let cloud = Cloud::new();
+    let user = cloud.user("a").await;
+    let home = home(&cloud, &user, "Home").await;
+    for body in [json!({ "group_name": "X" }), json!({ "group_name": "X", "parent_group_id": home })] {
+        let answers = futures_util::future::join_all((0..6).map(|_| make(&cloud, &user, body.clone()))).await;
+        let mut made: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+        made.sort_unstable();
+        assert_eq!(made, [200, 400, 400, 400, 400, 400]);
+        answers.iter().filter(|answer| answer.status != 200).for_each(|answer| drop(answer.expect_failure(400, 108_007)));
+    }
+    let renamed = self::home(&cloud, &user, "Y").await;
+    let (left, right) = tokio::join!(
+        change(&cloud, &user, &home, json!({ "group_name": "Z" })),
+        change(&cloud, &user, &renamed, json!({ "group_name": "Z" }))
+    );
+    assert_eq!(left.status.min(right.status), 200);
+    let refused = if left.status == 200 { right } else { left };
+    refused.expect_failure(400, 108_007);
+}
+
+#[tokio::test]
+async fn a_node_that_is_added_to_two_homes_is_in_one() {
+    let (cloud, user) = lit().await;
+    for round in 0..10 {
+        let (first, second) = (home(&cloud, &user, &format!("First {round}")).await, home(&cloud, &user, &format!("Second {round}")).await);
+        let all = ["n1", "n2", "n3"];
+        let (left, right) = tokio::join!(add(&cloud, &user, &first, &all), add(&cloud, &user, &second, &all));
+        left.expect(200);
+        right.expect(200);
+        let in_both = [nodes(&cloud, &user, &first).await, nodes(&cloud, &user, &second).await];
+        let mut in_both: Vec<_> = in_both.iter().flat_map(|nodes| nodes.as_array().unwrap().clone()).collect();
+        in_both.sort_by_key(ToString::to_string);
+        assert_eq!(in_both, all);
+    }
+}
+
+#[tokio::test]
+async fn what_is_added_to_a_group_that_goes_is_in_no_group() {
+    let (cloud, user) = lit().await;
+    for round in 0..10 {
+        let home = home(&cloud, &user, &format!("Home {round}")).await;
+        let hall = json!({ "group_name": "Hall", "parent_group_id": home });
+        let (gone, added, made) =
+            tokio::join!(delete(&cloud, &user, &home), add(&cloud, &user, &home, &["n1", "n2"]), make(&cloud, &user, hall));
+        gone.expect(200);
+        assert!(matches!(added.status, 200 | 400) && matches!(made.status, 200 | 400), "{added:?} {made:?}");
+        assert_eq!(records(&cloud, &format!("group#{home}")).await, []);
+        if made.status == 200 {
+            let hall = made.json()["group_id"].as_str().unwrap().to_owned();
+            assert_eq!(records(&cloud, &format!("group#{hall}")).await, []);
+        }
+        let held = records(&cloud, "node#n1").await;
+        assert!(held.iter().flat_map(|record| record.fields.keys()).all(|field| !field.starts_with("group#")), "{held:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_added_while_it_changes_hands_is_in_no_group_of_its_former_owner() {
+    let (cloud, user) = lit().await;
+    let other = cloud.user("b").await;
+    let home = home(&cloud, &user, "Home").await;
+    for _ in 0..10 {
+        let (added, ()) = tokio::join!(add(&cloud, &user, &home, &["n1"]), cloud.map(&other, "n1"));
+        assert!(matches!(added.status, 200 | 400), "{added:?}");
+        assert_eq!(nodes(&cloud, &user, &home).await, json!([]));
+        cloud.map(&user, "n1").await;
     }
 }

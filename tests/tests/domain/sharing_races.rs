@@ -29,7 +29,7 @@ async fn map(cloud: &Cloud, user: &User) {
 }
 
 /// Both began at once; either order of their first steps.
-async fn both<A, B>(round: usize, one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+pub(super) async fn both<A, B>(round: usize, one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
     if round.is_multiple_of(2) {
         return join(one, other).await;
     }

@@ -32,6 +32,6 @@ pub async fn get(Caller(caller): Caller, State(app): State<App>, Query(filter): 
     if filter.type_entity.is_some() && group.is_none() {
         return Err(Refusal::TypeEntityAlone.into());
     }
-    fabric::own(&app.ports, &caller, group.as_ref()).await?;
+    fabric::check(&app.ports, &caller, group.as_ref()).await?;
     Ok(Json(Reply { fabric_node_acl: Vec::new() }))
 }

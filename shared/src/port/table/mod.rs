@@ -138,4 +138,11 @@ pub trait Table: Send + Sync + 'static {
     /// On an engine in this process the write takes its place in the order of all when the returned
     /// future is **first polled**. Across a network only writes that follow an answer are in order.
     async fn write(&self, batch: Batch) -> Result<Option<Record>, TableError>;
+
+    /// Are the conditions of all these writes true now? 1 batched get.
+    async fn all_hold(&self, writes: &[Write]) -> Result<bool, TableError> {
+        let keys: Vec<_> = writes.iter().map(|write| write.key().clone()).collect();
+        let records = self.get_many(&keys).await?;
+        Ok(writes.iter().zip(records).all(|(write, record)| write.when().holds(record.as_ref())))
+    }
 }
